@@ -1,0 +1,1 @@
+"""Demos: classification and its benchmark."""

@@ -1,0 +1,1 @@
+"""Descriptors, label lists and the bundled sample: data, no code."""

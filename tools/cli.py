@@ -1,0 +1,56 @@
+"""The one-roof command: ``omz <command> ...`` runs the same code as the Open Model Zoo names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from omz.version import __version__
+
+#: command -> (module with ``main(argv)``, one line of help)
+COMMANDS = {
+    "download": ("omz.downloader.command", "fetch and verify model files (omz_downloader)"),
+    "convert": ("omz.converter.command", "convert downloaded models to IR (omz_converter)"),
+    "classify": ("omz.demos.classification_demo.command", "classify images or video (classification_demo)"),
+    "benchmark": (
+        "omz.demos.classification_benchmark_demo.command",
+        "measure speed and accuracy (classification_benchmark_demo)",
+    ),
+    "caffe2ir": ("omz.converter.caffe2ir", "convert any prototxt + caffemodel to IR"),
+    "info": ("omz.info_dumper.info", "size and cost of a model, counted on its IR, beside the published figures"),
+    "dump": ("omz.info_dumper.command", "descriptors as JSON (omz_info_dumper)"),
+    "pages": ("omz.zoo.pages", "write or check the model pages"),
+    "quickstart": ("omz.quickstart", "the whole main job on the bundled sample, without a network"),
+}
+
+
+def usage() -> str:
+    """Return the help text."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(
+        ["usage: omz <command> [options]", "", "commands:", *lines, "", "omz <command> --help tells the options."]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; see :data:`COMMANDS`."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"omz {__version__}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        print(f"omz: error: no command {name!r}\n{usage()}", file=sys.stderr)
+        return 2
+    sys.argv[0] = f"omz {name}"  # argparse takes the program name from here
+    status: int = import_module(COMMANDS[name][0]).main(rest)
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

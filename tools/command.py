@@ -1,0 +1,90 @@
+"""What all commands share: exit statuses, one-line errors, ``--verbose`` and ``--quiet``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from omz.errors import UsageError, ZooError
+from omz.version import __version__
+
+SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every command has: ``--verbose``, ``--quiet`` and ``--version``."""
+    group = parser.add_argument_group("messages")
+    group.add_argument("--verbose", action="store_true", help="debug messages, and tracebacks of errors")
+    group.add_argument("--quiet", action="store_true", help="no progress, warnings and errors only")
+    group.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+
+
+def run(
+    parser: argparse.ArgumentParser,
+    body: Callable[[argparse.Namespace], int],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Parse ``argv``, run ``body`` and turn what it raises into an exit status.
+
+    Args:
+        parser: A parser that :func:`add_common_arguments` has been applied to.
+        body: The command; returns its exit status.
+        argv: Arguments without the program name; ``sys.argv[1:]`` by default.
+
+    Returns:
+        0 if all that was asked for was done, 1 on failure, 2 on wrong usage, 130 on Ctrl-C.
+    """
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as stop:  # argparse exits by itself; callers of main() get a status instead
+        return stop.code if isinstance(stop.code, int) else USAGE
+    level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s: %(message)s", force=True)
+    for library in ("urllib3", "filelock"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    try:
+        status = body(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of our output has gone (`| head`): no failure of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (ZooError, OSError, MemoryError) as error:
+        if args.verbose:
+            traceback.print_exc()
+        print(f"{parser.prog}: error: {describe(error)}", file=sys.stderr)
+        return USAGE if isinstance(error, UsageError) else FAILURE
+    except Exception as error:  # a defect of ours: still one line for the user, and where to report it
+        if args.verbose:
+            traceback.print_exc()
+        print(
+            f"{parser.prog}: internal error: {type(error).__name__}: {describe(error)}\n"
+            "Please report this; run again with --verbose for the traceback.",
+            file=sys.stderr,
+        )
+        return FAILURE
+
+
+def describe(error: BaseException) -> str:
+    """Return the message of an error as at most two lines."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return "\n".join(lines[:2]) or type(error).__name__
+
+
+def report_failures(names: Sequence[str]) -> int:
+    """List failed models on stderr under ``FAILED:`` and return the exit status of the command."""
+    if not names:
+        return SUCCESS
+    print("\nFAILED:", *names, sep="\n", file=sys.stderr)
+    return FAILURE

@@ -1,0 +1,92 @@
+"""Choose models on the command line: ``--name``, ``--list``, ``--all``, ``--print_all``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omz.errors import UsageError
+from omz.zoo import catalogue
+
+if TYPE_CHECKING:
+    from omz.zoo.schema import CompositeModel, Model
+
+
+def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose models, and ``--models_root``."""
+    group = parser.add_argument_group("models (one of the first four is needed)")
+    choice = group.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--name", metavar="PAT[,PAT...]", help="models whose names match a shell pattern")
+    choice.add_argument("--list", metavar="FILE", type=Path, help="the same, with a pattern a line in FILE")
+    choice.add_argument("--all", action="store_true", help="all models")
+    choice.add_argument("--print_all", action="store_true", help="print the names of all models and stop")
+    group.add_argument(
+        "--models_root",
+        metavar="DIR",
+        type=Path,
+        help=f"folder of descriptors (default: {catalogue.ROOT_VARIABLE}, or the toolkit's own)",
+    )
+
+
+def models_root(args: argparse.Namespace) -> Path:
+    """Return the models folder that the command line asks for."""
+    return args.models_root or catalogue.default_root()
+
+
+def print_all(args: argparse.Namespace) -> None:
+    """Print the name of every model, one a line."""
+    print("\n".join(catalogue.model_names(models_root(args))))
+
+
+def selected_models(args: argparse.Namespace) -> Sequence[Model | CompositeModel]:
+    """Return the models that the command line asks for, without duplicates, in the order of the patterns.
+
+    A pattern also matches the stages of composite models.
+
+    Raises:
+        UsageError: A pattern matches nothing; the nearest names are told.
+        DescriptorError: A descriptor is malformed.
+    """
+    models = catalogue.load_all(models_root(args))
+    if args.all:
+        return models
+    return select(models, args.name.split(",") if args.name is not None else read_patterns(args.list))
+
+
+def select(models: Sequence[Model | CompositeModel], patterns: Sequence[str]) -> list[Model | CompositeModel]:
+    """Return the models (or stages of composite models) that match, by pattern, then by name."""
+    chosen: dict[str, Model | CompositeModel] = {}
+    for pattern in (p.strip() for p in patterns):
+        matches: dict[str, Model | CompositeModel] = {}
+        for model in models:
+            if fnmatchcase(model.name, pattern):
+                matches[model.name] = model
+            else:
+                matches |= {stage.name: stage for stage in model.stages if fnmatchcase(stage.name, pattern)}
+        if not matches:
+            raise UsageError(f"no model matches {pattern!r}.{_suggestion(pattern, models)}")
+        chosen |= matches
+    return list(chosen.values())
+
+
+def read_patterns(path: Path) -> list[str]:
+    """Read a list file: a pattern a line, ``#`` starts a comment, further words of a line are ignored."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        patterns = [words[0] for line in lines if (words := shlex.split(line, comments=True))]
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as a list of models: {error}") from error
+    if not patterns:
+        raise UsageError(f"{path}: holds no model name")
+    return patterns
+
+
+def _suggestion(pattern: str, models: Sequence[Model | CompositeModel]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(pattern, [model.name for model in models], n=3, cutoff=0.5)
+    return f" Did you mean {', '.join(close)}?" if close else " --print_all lists the names."
