@@ -1,0 +1,80 @@
+"""Read a prototxt: text -> ``NetParameter`` message.
+
+The text format is protobuf's (https://protobuf.dev/reference/protobuf/textformat-spec/). Fields that our
+``caffe.proto`` does not know (fillers, solver settings, forks' additions) are skipped.
+"""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from omz.converter.caffe.caffe_pb2 import NetParameter
+from omz.errors import ParseError
+
+#: Published prototxts have at most a few hundred kilobytes.
+MAX_PROTOTXT_BYTES = 32 << 20
+
+
+def read_prototxt(path: Path) -> NetParameter:
+    """Read a network definition.
+
+    Raises:
+        ParseError: The file is not a prototxt, is too large, or holds no layer; names the file and the line.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_PROTOTXT_BYTES + 1)
+    except OSError as error:
+        raise ParseError(f"{path}: cannot be read: {error.strerror}. Check --input_proto.") from error
+    if len(content) > MAX_PROTOTXT_BYTES:
+        raise ParseError(f"{path}: larger than {MAX_PROTOTXT_BYTES >> 20} MB; that is no prototxt")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ParseError(
+            f"{path}: byte {error.start} is not text. Is this the caffemodel? --input_proto takes the prototxt."
+        ) from error
+    net = NetParameter()
+    try:
+        text_format.Parse(text, net, allow_unknown_field=True)
+    except text_format.ParseError as error:
+        line = error.GetLine()
+        where = f"{path}: line {line}" if line else str(path)
+        raise ParseError(f"{where}: is not prototxt: {_without_position(str(error))}") from error
+    except (RecursionError, ValueError, OverflowError) as error:
+        reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error).split("\n")[0]
+        raise ParseError(f"{path}: is not prototxt: {reason}") from error
+    if not net.layer and not net.layers:
+        raise ParseError(f"{path}: holds no layer. Is it a solver, or cut off?")
+    if any(layer.HasField("layer") for layer in net.layers):
+        raise ParseError(
+            f"{path}: is in Caffe's V0 format (before 2013), which is not supported. "
+            "Caffe's tool upgrade_net_proto_text rewrites it."
+        )
+    return net
+
+
+def _without_position(message: str) -> str:
+    """Drop the ``line:column : `` that text_format puts first; the line is told already."""
+    head, separator, rest = message.partition(" : ")
+    return rest if separator and head.replace(":", "").isdigit() else message
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """Map a file privately, so that its contents can be used in place.
+
+    The mapping is copy-on-write, not read-only, because OpenVINO shares memory with writable arrays only. Nobody writes.
+
+    Raises:
+        ParseError: The file is missing, unreadable or empty.
+    """
+    try:
+        with path.open("rb") as stream:
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+    except OSError as error:
+        raise ParseError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # what mmap raises on an empty file
+        raise ParseError(f"{path}: is empty. Download it again.") from error
