@@ -18,7 +18,10 @@ COMMANDS = {
         "measure speed and accuracy (classification_benchmark_demo)",
     ),
     "caffe2ir": ("omz.converter.caffe2ir", "convert any prototxt + caffemodel to IR"),
-    "info": ("omz.info_dumper.info", "size and cost of a model, counted on its IR, beside the published figures"),
+    "info": (
+        "omz.info_dumper.info",
+        "size and cost of a model, counted on its IR, beside the published figures",
+    ),
     "dump": ("omz.info_dumper.command", "descriptors as JSON (omz_info_dumper)"),
     "pages": ("omz.zoo.pages", "write or check the model pages"),
     "quickstart": ("omz.quickstart", "the whole main job on the bundled sample, without a network"),
@@ -30,7 +33,14 @@ def usage() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(
-        ["usage: omz <command> [options]", "", "commands:", *lines, "", "omz <command> --help tells the options."]
+        [
+            "usage: omz <command> [options]",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "omz <command> --help tells the options.",
+        ]
     )
 
 

@@ -72,16 +72,30 @@ class Arguments:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add Model Optimizer's flags to a parser."""
     files = parser.add_argument_group("network")
-    files.add_argument("--input_model", "-w", type=Path, required=True, metavar="M", help="caffemodel: the weights")
-    files.add_argument("--input_proto", "-d", type=Path, metavar="P", help="prototxt: the network (default: beside M)")
+    files.add_argument(
+        "--input_model", "-w", "-m", type=Path, required=True, metavar="M", help="caffemodel: the weights"
+    )
+    files.add_argument(
+        "--input_proto", "-d", type=Path, metavar="P", help="prototxt: the network (default: beside M)"
+    )
     files.add_argument("--input", type=_names, default=(), metavar="NAME[,NAME]", help="names of the inputs")
     files.add_argument(
-        "--input_shape", type=_shapes, default=(), metavar="[1,3,224,224]", help="shapes of the inputs; -1 for any size"
+        "--input_shape",
+        type=_shapes,
+        default=(),
+        metavar="[1,3,224,224]",
+        help="shapes of the inputs; -1 for any size",
     )
-    files.add_argument("--output", type=_names, default=(), metavar="NAME[,NAME]", help="end the net at these layers")
+    files.add_argument(
+        "--output", type=_names, default=(), metavar="NAME[,NAME]", help="end the net at these layers"
+    )
     bake = parser.add_argument_group("baked-in preprocessing (pictures are BGR, 0..255)")
-    bake.add_argument("--mean_values", type=_values, metavar="data[104,117,123]", help="subtracted, per channel")
-    bake.add_argument("--scale_values", type=_values, metavar="data[58.8]", help="divided by, per channel or one for all")
+    bake.add_argument(
+        "--mean_values", type=_values, metavar="data[104,117,123]", help="subtracted, per channel"
+    )
+    bake.add_argument(
+        "--scale_values", type=_values, metavar="data[58.8]", help="divided by, per channel or one for all"
+    )
     bake.add_argument("--scale", "-s", type=_number, metavar="X", help="divided by, everywhere")
     bake.add_argument(
         "--reverse_input_channels",
@@ -92,10 +106,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BOOL",
         help="the network was trained on RGB",
     )
-    bake.add_argument("--layout", type=_layouts, metavar="data(NCHW)", help="layout of the inputs (default: NCHW)")
+    bake.add_argument(
+        "--layout", type=_layouts, metavar="data(NCHW)", help="layout of the inputs (default: NCHW)"
+    )
     precision = parser.add_argument_group("precision of the weights (default: FP16, as ovc)")
-    precision.add_argument("--compress_to_fp16", nargs="?", const=True, type=_flag, metavar="BOOL", help="half precision")
-    precision.add_argument("--data_type", choices=["FP16", "FP32", "half", "float"], help="the same, in older words")
+    precision.add_argument(
+        "--compress_to_fp16", nargs="?", const=True, type=_flag, metavar="BOOL", help="half precision"
+    )
+    precision.add_argument(
+        "--data_type", choices=["FP16", "FP32", "half", "float"], help="the same, in older words"
+    )
 
 
 def from_namespace(args: argparse.Namespace) -> Arguments:
@@ -118,7 +138,9 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
             raise UsageError(f"--data_type {args.data_type} contradicts --compress_to_fp16={half}")
         half = stated
     if args.input and args.input_shape and len(args.input) != len(args.input_shape):
-        raise UsageError(f"{len(args.input)} names in --input, {len(args.input_shape)} shapes in --input_shape")
+        raise UsageError(
+            f"{len(args.input)} names in --input, {len(args.input_shape)} shapes in --input_shape"
+        )
     return Arguments(
         input_model=args.input_model,
         input_proto=args.input_proto or args.input_model.with_suffix(".prototxt"),
@@ -161,12 +183,16 @@ def _for_inputs(
     if not values or not any(name.startswith("#") for name in values):
         return values
     if len(inputs) != len(values):
-        raise UsageError(f"{flag} has {len(values)} lists of values without names; --input must name as many inputs")
+        raise UsageError(
+            f"{flag} has {len(values)} lists of values without names; --input must name as many inputs"
+        )
     return dict(zip(inputs, values.values(), strict=True))
 
 
 def _bracketed(numbers: Sequence[float]) -> str:
-    return f"[{','.join(f'{number:g}' if number == round(number, 4) else repr(number) for number in numbers)}]"
+    return (
+        f"[{','.join(f'{number:g}' if number == round(number, 4) else repr(number) for number in numbers)}]"
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -48,7 +48,11 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
     processor = PrePostProcessor(model)
     changed = []
     for name, parameter in zip(names, model.inputs, strict=True):
-        layout = preprocessing.layouts.get(name) or preprocessing.layouts.get(ALL_INPUTS) or _usual_layout(parameter)
+        layout = (
+            preprocessing.layouts.get(name)
+            or preprocessing.layouts.get(ALL_INPUTS)
+            or _usual_layout(parameter)
+        )
         if not layout:
             continue
         channels = _channels(name, parameter, layout)
@@ -93,15 +97,19 @@ def _channels(name: str, parameter: ov.Output, layout: str) -> int | None:
 def _values(kind: str, stated: Mapping[str, Sequence[float]], name: str, channels: int | None) -> list[float]:
     values = list(stated.get(name) or stated.get(ALL_INPUTS) or ())
     if len(values) > 1 and len(values) != channels:
-        raise ConversionError(f"{len(values)} {kind} values for input {name!r}, which has {channels} channels")
+        raise ConversionError(
+            f"{len(values)} {kind} values for input {name!r}, which has {channels} channels"
+        )
     return values
 
 
 def _name_new_nodes(model: ov.Model, known: set[str], prefix: str) -> None:
     """Name what the preprocessor has inserted; OpenVINO's own names count up over the life of the process."""
     counts: dict[str, int] = {}
+    for parameter in model.inputs:
+        parameter.get_node().set_friendly_name(parameter.get_any_name())
     for node in model.get_ordered_ops():
-        if node.get_name() not in known:
+        if node.get_name() not in known and node.get_type_name() != "Parameter":
             kind = node.get_type_name()
             counts[kind] = counts.get(kind, 0) + 1
             number = f"_{counts[kind]}" if counts[kind] > 1 else ""

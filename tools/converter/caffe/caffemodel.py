@@ -35,7 +35,7 @@ MAX_AXES = 32
 
 _LAYER_FIELDS = {100: (1, 7), 2: (4, 6)}  # field of NetParameter -> (name, blobs) within it
 _SHAPE, _DATA, _DOUBLE_DATA = 7, 5, 8
-_NUMBERS = {
+_NUMBERS: dict[int, tuple[np.dtype[Any], int]] = {
     _DATA: (np.dtype("<f4"), FIXED32),
     _DOUBLE_DATA: (np.dtype("<f8"), FIXED64),
 }
@@ -58,7 +58,7 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
 
     Returns:
         The blobs of each layer that has any, by layer name, in file order. Arrays are float32 (float64 for
-        ``double_data``) in the blob's shape, read-only views on the mapped file wherever the file stores the numbers
+        ``double_data``) in the blob's shape, views on the mapped file wherever the file stores the numbers
         in one run. Blobs without ``shape`` have the four legacy dimensions.
 
     Raises:
@@ -173,7 +173,7 @@ def _read_blob(reader: _Reader, layer: str, position: int, end: int) -> Blob:
         shape = tuple(legacy.get(axis, 0) for axis in (1, 2, 3, 4)) if legacy else data.shape
     if len(shape) > MAX_AXES or prod(shape) != data.size:
         raise ParseError(
-            f"{reader.path}: layer {layer!r}: a blob of shape {shape} holds {data.size} numbers, not {prod(shape)}. "
+            f"{reader.path}: layer {layer!r}: a blob of shape {shape} holds {data.size} numbers. "
             "The file is damaged; download it again."
         )
     return data.reshape(shape)

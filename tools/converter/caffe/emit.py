@@ -9,13 +9,11 @@ import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
 
-from omz.converter.caffe import layers
+import omz.converter.caffe.layers  # noqa: F401 - registers the translators
 from omz.converter.caffe.layers.arguments import shape_of
 from omz.converter.caffe.net import Layer, Net
-from omz.converter.caffe.registry import supported_types, translator_of
+from omz.converter.caffe.registry import is_supported, supported_types, translator_of
 from omz.errors import ShapeError, UnsupportedLayerError, ZooError
-
-assert layers.__all__  # importing the package is what registers the translators  # noqa: S101
 
 #: No blob of a classifier comes near; one that does is a mistake, or meant to exhaust the machine.
 MAX_ELEMENTS = 1 << 31
@@ -29,7 +27,7 @@ def refuse_unsupported(net: Net) -> None:
     """
     unknown: dict[str, list[str]] = {}
     for layer in net.layers:
-        if translator_of(layer.type) is None:
+        if not is_supported(layer.type):
             unknown.setdefault(layer.type, []).append(layer.name)
     if unknown:
         described = []
@@ -63,11 +61,9 @@ def emit(net: Net) -> ov.Model:
         _check_size(f"input {name!r}", parameter.output(0))
         parameters.append(parameter)
     for layer in net.layers:
-        translate = translator_of(layer.type)
-        assert translate is not None  # noqa: S101 - refuse_unsupported has seen to it
         inputs = [blobs[bottom] for bottom in layer.bottoms]
         with _explained(str(layer)):
-            outputs = translate(layer, inputs)
+            outputs = translator_of(layer.type)(layer, inputs)
         for top, output in zip(layer.tops, outputs, strict=True):
             _check_size(str(layer), output)
             blobs[top] = output
@@ -138,4 +134,6 @@ def _check_size(where: str, output: ov.Output) -> None:
     for size in shape_of(output):
         elements *= max(size, 1)
     if elements > MAX_ELEMENTS:
-        raise ShapeError(f"{where}: asks for a blob of shape {shape_of(output)}; more than 2^31 elements are refused")
+        raise ShapeError(
+            f"{where}: asks for a blob of shape {shape_of(output)}; more than 2^31 elements are refused"
+        )

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from omz.converter.caffe.caffe_pb2 import LayerParameter
+from omz.converter.caffe.caffe_pb2 import ConvolutionParameter, InnerProductParameter, LayerParameter
 from omz.converter.caffe.caffemodel import Blob
 from omz.converter.caffe.net import Layer, Net
 from omz.errors import ShapeError, UnsupportedLayerError
@@ -31,7 +31,9 @@ def fold(net: Net) -> Net:
 
 def batchnorm_as_scale(net: Net) -> Net:
     """Replace every BatchNorm by the Scale that it is at inference."""
-    layers = [_as_scale(layer) if layer.type == "BatchNorm" and layer.blobs else layer for layer in net.layers]
+    layers = [
+        _as_scale(layer) if layer.type == "BatchNorm" and layer.blobs else layer for layer in net.layers
+    ]
     return replace(net, layers=tuple(layers))
 
 
@@ -108,15 +110,15 @@ def fold_into_weights(net: Net) -> Net:
 
 def _folded(layer: Layer, scale: Blob, shift: Blob) -> Layer | None:
     """Return ``layer`` followed by a scale and shift of its output channels, or None if that cannot be."""
+    parameters: ConvolutionParameter | InnerProductParameter
     if layer.type == "Convolution":
-        parameters = layer.params.convolution_param
-        axis = 0 if parameters.axis == 1 else None
+        parameters, axis = layer.params.convolution_param, 0
     elif layer.type == "InnerProduct":
         parameters = layer.params.inner_product_param
-        axis = (-1 if parameters.transpose else -2) if parameters.axis == 1 else None
+        axis = -1 if parameters.transpose else -2
     else:
         return None
-    if axis is None or len(layer.blobs) != 1 + parameters.bias_term or layer.blobs[0].ndim < 2:
+    if parameters.axis != 1 or len(layer.blobs) != 1 + parameters.bias_term or layer.blobs[0].ndim < 2:
         return None
     weights = layer.blobs[0]
     bias = layer.blobs[1].ravel() if parameters.bias_term else np.zeros(len(scale))
@@ -129,7 +131,9 @@ def _folded(layer: Layer, scale: Blob, shift: Blob) -> Layer | None:
         bias = bias * scale + shift
     message = LayerParameter()
     message.CopyFrom(layer.params)
-    getattr(message, "convolution_param" if layer.type == "Convolution" else "inner_product_param").bias_term = True
+    getattr(
+        message, "convolution_param" if layer.type == "Convolution" else "inner_product_param"
+    ).bias_term = True
     return replace(layer, params=message, blobs=(weights, bias))
 
 

@@ -11,7 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omz.converter.caffe.caffe_pb2 import LayerParameter, NetParameter, NetState, NetStateRule, V1LayerParameter
+from omz.converter.caffe.caffe_pb2 import (
+    LayerParameter,
+    NetParameter,
+    NetState,
+    NetStateRule,
+    V1LayerParameter,
+)
 from omz.converter.caffe.caffemodel import Blob
 from omz.errors import ConversionError, ParseError, ShapeError
 
@@ -156,7 +162,9 @@ def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]]) -> Net:
         if not shape:
             raise ShapeError(f"input {name!r} has no shape. Give it with --input_shape.")
         if any(dimension == 0 or dimension < -1 for dimension in shape):
-            raise ShapeError(f"input {name!r}: dimensions must be positive (or -1 for any), got {list(shape)}")
+            raise ShapeError(
+                f"input {name!r}: dimensions must be positive (or -1 for any), got {list(shape)}"
+            )
     return replace(net, inputs=inputs)
 
 
@@ -267,7 +275,9 @@ def _todays_layers(message: NetParameter) -> Iterable[LayerParameter]:
 
 def _upgraded(old: V1LayerParameter) -> LayerParameter:
     """Bring a V1 layer to today's form; the parameter messages are the same in both."""
-    new = LayerParameter(name=old.name, bottom=old.bottom, top=old.top, include=old.include, exclude=old.exclude)
+    new = LayerParameter(
+        name=old.name, bottom=old.bottom, top=old.top, include=old.include, exclude=old.exclude
+    )
     enumerated = V1LayerParameter.LayerType.Name(old.type)
     new.type = _V1_TYPES.get(enumerated) or "".join(word.capitalize() for word in enumerated.split("_"))
     for field, value in old.ListFields():

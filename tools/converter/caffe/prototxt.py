@@ -66,7 +66,8 @@ def _without_position(message: str) -> str:
 def map_file(path: Path) -> mmap.mmap:
     """Map a file privately, so that its contents can be used in place.
 
-    The mapping is copy-on-write, not read-only, because OpenVINO shares memory with writable arrays only. Nobody writes.
+    The mapping is copy-on-write, not read-only, because OpenVINO shares memory with writable
+    arrays only. Nobody writes.
 
     Raises:
         ParseError: The file is missing, unreadable or empty.

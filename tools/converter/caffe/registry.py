@@ -27,9 +27,14 @@ def translates(*layer_types: str) -> Callable[[Translator], Translator]:
     return register
 
 
-def translator_of(layer_type: str) -> Translator | None:
-    """Return the translator of a layer type, or None if there is none."""
-    return _TRANSLATORS.get(layer_type)
+def translator_of(layer_type: str) -> Translator:
+    """Return the translator of a supported layer type."""
+    return _TRANSLATORS[layer_type]
+
+
+def is_supported(layer_type: str) -> bool:
+    """Tell whether a layer type has a translator."""
+    return layer_type in _TRANSLATORS
 
 
 def supported_types() -> list[str]:

@@ -3,6 +3,14 @@
 Importing this package registers them all; ``__all__`` keeps the imports from looking unused.
 """
 
-from omz.converter.caffe.layers import activation, convolution, dense, elementwise, normalization, pooling, shape
+from omz.converter.caffe.layers import (
+    activation,
+    convolution,
+    dense,
+    elementwise,
+    normalization,
+    pooling,
+    shape,
+)
 
 __all__ = ["activation", "convolution", "dense", "elementwise", "normalization", "pooling", "shape"]

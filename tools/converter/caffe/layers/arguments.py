@@ -95,7 +95,9 @@ def weights(layer: Layer, *expected: tuple[int, ...]) -> list[NDArray[np.float32
 
 def constant(values: NDArray[Any], role: str) -> ov.Output:
     """Return a constant that uses the memory of ``values``; ``role`` becomes part of its name."""
-    contiguous = values if values.flags.c_contiguous else np.ascontiguousarray(values)  # the latter makes 0-d 1-d
+    contiguous = (
+        values if values.flags.c_contiguous else np.ascontiguousarray(values)
+    )  # the latter makes 0-d 1-d
     node = ov.op.Constant(contiguous, shared_memory=True)
     node.set_friendly_name(role)
     return node.output(0)

@@ -56,7 +56,9 @@ def translate_convolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.
             f"{layer}: group {group} must divide {channels} input channels and num_output {outputs} (at least 1)"
         )
     if 0 in kernel or 0 in stride or 0 in dilation:
-        raise ShapeError(f"{layer}: kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1")
+        raise ShapeError(
+            f"{layer}: kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1"
+        )
     for size, k, p, d in zip(sizes, kernel, pad, dilation, strict=True):
         if d * (k - 1) + 1 > size + 2 * p:
             raise ShapeError(

@@ -40,7 +40,9 @@ def translate_eltwise(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Outp
     parameters = layer.params.eltwise_param
     coefficients = list(parameters.coeff)
     if coefficients and len(coefficients) != len(inputs):
-        raise ShapeError(f"{layer}: has {len(coefficients)} coeff for {len(inputs)} bottoms; expected one for each")
+        raise ShapeError(
+            f"{layer}: has {len(coefficients)} coeff for {len(inputs)} bottoms; expected one for each"
+        )
     blobs = list(inputs)
     if parameters.operation == EltwiseParameter.SUM:
         blobs = [_times(blob, c) for blob, c in zip(blobs, coefficients or [1.0] * len(blobs), strict=True)]
@@ -68,7 +70,11 @@ def translate_axpy(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]
     factor, x, y = inputs
     shapes = [shape_of(blob) for blob in inputs]
     spatial = len(shapes[1]) - 2
-    if shapes[1] != shapes[2] or spatial < 0 or shapes[0] not in (shapes[1][:2], shapes[1][:2] + [1] * spatial):
+    if (
+        shapes[1] != shapes[2]
+        or spatial < 0
+        or shapes[0] not in (shapes[1][:2], shapes[1][:2] + [1] * spatial)
+    ):
         raise ShapeError(f"{layer}: expected bottoms (N, C), (N, C, H, W) and (N, C, H, W), got {shapes}")
     if len(shapes[0]) == 2 and spatial:
         factor = ops.unsqueeze(factor, integers(range(2, 2 + spatial), "axes")).output(0)

@@ -110,7 +110,9 @@ def _max_pool(layer: Layer, data: ov.Output, windows: list[Window]) -> ov.Output
 
 def _average_pool(layer: Layer, data: ov.Output, windows: list[Window]) -> ov.Output:
     if any(window.starts_outside for window in windows):
-        raise ShapeError(f"{layer}: the last window holds no pixel, so that its average is 0 / 0, in Caffe as well")
+        raise ShapeError(
+            f"{layer}: the last window holds no pixel, so that its average is 0 / 0, in Caffe as well"
+        )
     begin = [window.pad for window in windows]
     end = [max(window.reach, 0) for window in windows]
     overrun = any(window.reach > window.pad for window in windows)
@@ -135,9 +137,13 @@ def _windows(layer: Layer, parameters: PoolingParameter, sizes: list[int]) -> li
     windows = []
     for size, kernel, stride, pad in zip(sizes, kernels, strides, pads, strict=True):
         if kernel < 1 or stride < 1 or pad >= kernel:
-            raise ShapeError(f"{layer}: kernel {kernels} and stride {strides} must be at least 1, pad {pads} less than kernel")
+            raise ShapeError(
+                f"{layer}: kernel {kernels} and stride {strides} must be at least 1, pad {pads} less than kernel"
+            )
         if kernel > size + 2 * pad and (not ceil or kernel - size - 2 * pad >= stride):
-            raise ShapeError(f"{layer}: a kernel of {kernels} is larger than the input {sizes} with pad {pads}")
+            raise ShapeError(
+                f"{layer}: a kernel of {kernels} is larger than the input {sizes} with pad {pads}"
+            )
         windows.append(Window(size, kernel, stride, pad, pooled_size(size, kernel, stride, pad, ceil=ceil)))
     return windows
 
@@ -158,6 +164,15 @@ def _refuse_window_of_global(layer: Layer, parameters: PoolingParameter) -> None
     for field in ("kernel_size", "kernel_h", "kernel_w"):
         if parameters.HasField(field):
             raise ShapeError(f"{layer}: global_pooling takes the whole input; {field} contradicts it")
-    for field, default in (("pad", 0), ("pad_h", 0), ("pad_w", 0), ("stride", 1), ("stride_h", 1), ("stride_w", 1)):
+    for field, default in (
+        ("pad", 0),
+        ("pad_h", 0),
+        ("pad_w", 0),
+        ("stride", 1),
+        ("stride_h", 1),
+        ("stride_w", 1),
+    ):
         if parameters.HasField(field) and getattr(parameters, field) != default:
-            raise ShapeError(f"{layer}: global_pooling goes with pad 0 and stride 1 only; {field} says otherwise")
+            raise ShapeError(
+                f"{layer}: global_pooling goes with pad 0 and stride 1 only; {field} says otherwise"
+            )

@@ -87,7 +87,9 @@ def translate_reshape(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Outp
     for place, size in enumerate(wanted):
         if size == 0:
             if start + place >= rank:
-                raise ShapeError(f"{layer}: shape {wanted}: there is no axis {start + place} in {shape} to copy from")
+                raise ShapeError(
+                    f"{layer}: shape {wanted}: there is no axis {start + place} in {shape} to copy from"
+                )
             wanted[place] = shape[start + place]
     return [_reshaped(layer, inputs[0], shape[:start], wanted, shape[end:])]
 

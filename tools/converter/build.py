@@ -1,0 +1,87 @@
+"""From arguments to a finished model: frontend, preprocessing, and what the model says about itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import openvino as ov
+
+from omz.converter.arguments import Arguments
+from omz.converter.caffe.convert import convert
+from omz.converter.ir import describe, label_text
+from omz.converter.preprocessing import Preprocessing, bake
+from omz.errors import ConversionError, located
+from omz.version import __version__
+
+
+def build_model(
+    arguments: Arguments, name: str, model_info: Mapping[str, object], labels: Sequence[str] = ()
+) -> ov.Model:
+    """Convert a Caffe network, with its preprocessing and description.
+
+    Args:
+        arguments: What to convert; their precision does not matter yet.
+        name: The model's name in the IR.
+        model_info: For Model API, without labels.
+        labels: Names of the classes, in the order of the output; or none.
+
+    Raises:
+        ConversionError: The files do not make a network, or do not fit the arguments.
+    """
+    # OpenVINO releases no lock while it builds the graph, hashing does: the files are hashed on the side.
+    with ThreadPoolExecutor(1) as side:
+        digests = {
+            key: side.submit(_sha256, path)
+            for key, path in (
+                ("prototxt_sha256", arguments.input_proto),
+                ("caffemodel_sha256", arguments.input_model),
+            )
+            if path.is_file()
+        }
+        shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]] = arguments.input_shapes
+        if arguments.inputs and arguments.input_shapes:
+            shapes = dict(zip(arguments.inputs, arguments.input_shapes, strict=True))
+        model = convert(
+            arguments.input_proto, arguments.input_model, input_shapes=shapes, outputs=arguments.outputs
+        )
+        with located(str(arguments.input_proto)):
+            _check_inputs(model, arguments.inputs)
+            model = bake(
+                model,
+                Preprocessing(
+                    arguments.mean_values or {},
+                    arguments.scale_values or {},
+                    arguments.reverse_input_channels,
+                    arguments.layouts or {},
+                ),
+            )
+            _check_labels(model, labels)
+        model.set_friendly_name(name)
+        info = dict(model_info) | ({"labels": label_text(labels)} if labels else {})
+        provenance = {"version": __version__, "arguments": arguments.canonical()}
+        provenance |= {key: digest.result() for key, digest in digests.items()}
+        describe(model, info, provenance)
+    return model
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _check_inputs(model: ov.Model, wanted: Sequence[str]) -> None:
+    there = [parameter.get_any_name() for parameter in model.inputs]
+    for name in wanted:
+        if name not in there:
+            raise ConversionError(f"the net has no input {name!r}; its inputs are {', '.join(there)}")
+
+
+def _check_labels(model: ov.Model, labels: Sequence[str]) -> None:
+    shape = model.outputs[0].get_partial_shape()
+    if labels and len(shape) > 1 and shape[1].is_static and shape[1].get_length() != len(labels):
+        raise ConversionError(
+            f"{len(labels)} labels for {shape[1].get_length()} classes; the label list is of another network"
+        )

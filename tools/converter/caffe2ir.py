@@ -1,0 +1,66 @@
+"""``caffe2ir``: convert any prototxt + caffemodel, with Model Optimizer's flags."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omz.command import SUCCESS, add_common_arguments, run
+from omz.converter import arguments as mo
+from omz.errors import UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``caffe2ir --help``."""
+    parser = argparse.ArgumentParser(description=__doc__.split(": ")[1], allow_abbrev=False)
+    mo.add_arguments(parser)
+    target = parser.add_argument_group("IR")
+    target.add_argument(
+        "--output_dir", "-o", type=Path, default=Path(), metavar="DIR", help="where to (default: here)"
+    )
+    target.add_argument(
+        "--model_name", "-n", metavar="N", help="name of the .xml and .bin (default: the weights' name)"
+    )
+    target.add_argument(
+        "--labels",
+        metavar="LIST",
+        help="class names for Model API: a list of the toolkit, such as imagenet_2012, or a file",
+    )
+    add_common_arguments(parser)
+    return run(parser, _convert, argv)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    arguments = mo.from_namespace(args)
+    name = args.model_name or arguments.input_model.stem
+    if not re.fullmatch(r"[^/\\\0]+", name) or name in (".", ".."):
+        raise UsageError(f"--model_name {name!r}: expected a plain file name")
+    labels = _labels(args.labels)
+    from omz.converter.build import build_model
+    from omz.converter.ir import write_ir
+
+    began = time.perf_counter()
+    model = build_model(arguments, name, {"model_type": "Classification"} if labels else {}, labels)
+    xml = args.output_dir / f"{name}.xml"
+    write_ir(model, xml, compress_to_fp16=arguments.compress_to_fp16)
+    if not args.quiet:
+        precision = "FP16" if arguments.compress_to_fp16 else "FP32"
+        print(f"{xml}  {precision}, {time.perf_counter() - began:.2f} s", file=sys.stderr)
+    return SUCCESS
+
+
+def _labels(stated: str | None) -> list[str]:
+    if not stated:
+        return []
+    from omz.zoo.labels import load_labels, parse_labels
+
+    path = Path(stated)
+    return [label.name for label in (parse_labels(path) if path.is_file() else load_labels(stated))]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,150 @@
+"""``omz_converter``: convert downloaded models of the zoo to IR."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
+from omz.errors import UsageError, ZooError
+from omz.zoo import selection
+
+if TYPE_CHECKING:
+    from omz.zoo.schema import Model
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``omz_converter --help``."""
+    parser = argparse.ArgumentParser(description="Convert downloaded models to OpenVINO IR.")
+    selection.add_selection_arguments(parser)
+    group = parser.add_argument_group("conversion")
+    group.add_argument(
+        "-d", "--download_dir", type=Path, default=Path(), metavar="DIR", help="what omz_downloader -o was"
+    )
+    group.add_argument(
+        "-o", "--output_dir", type=Path, metavar="DIR", help="root of the IRs (default: the download_dir)"
+    )
+    group.add_argument("--precisions", metavar="P[,P]", help="FP16, FP32 or both (default: both)")
+    group.add_argument(
+        "--add_mo_arg", action="append", default=[], metavar="ARG", help="a further argument, as in caffe2ir"
+    )
+    group.add_argument(
+        "--dry_run", action="store_true", help="print the conversions as caffe2ir commands, do nothing"
+    )
+    group.add_argument(
+        "-j", "--jobs", type=_jobs, default=1, metavar="N|auto", help="conversions at a time (default: 1)"
+    )
+    add_common_arguments(parser)
+    return run(parser, _run, argv)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.print_all:
+        selection.print_all(args)
+        return SUCCESS
+    wanted = _precisions(args.precisions)
+    models = [stage for model in selection.selected_models(args) for stage in model.stages]
+    output_dir = args.output_dir or args.download_dir
+    work: list[tuple[Model, list[str]]] = []
+    for model in models:
+        precisions = [p for p in model.precisions if p in wanted]
+        if model.model_optimizer_args is None:
+            log.info("%s: is an IR already, nothing to convert", model.name)
+        elif not precisions:
+            log.info("%s: skipped, it can be had in %s", model.name, " and ".join(model.precisions))
+        else:
+            work.append((model, precisions))
+    if args.dry_run:
+        return _dry_run(args, work, output_dir)
+    failed = []
+    for model, error in _results(args, work, output_dir):
+        if error is not None:
+            if args.verbose:
+                log.error("%s", model.name, exc_info=error)
+            prefix = (
+                "" if isinstance(error, ZooError | OSError | MemoryError) else f"{type(error).__name__}: "
+            )
+            print(f"{model.name}: error: {prefix}{describe(error)}", file=sys.stderr)
+            failed.append(model.name)
+    return report_failures(failed)
+
+
+def _results(
+    args: argparse.Namespace, work: Sequence[tuple[Model, list[str]]], output_dir: Path
+) -> Iterator[tuple[Model, BaseException | None]]:
+    """Convert all, and yield each model with its error or None, in the order of the selection."""
+    from omz.converter.zoo_model import convert_by_path
+
+    root = selection.models_root(args)
+    calls = [
+        (model.directory / "model.yml", root, args.download_dir, output_dir, precisions, args.add_mo_arg)
+        for model, precisions in work
+    ]
+    if args.jobs == 1 or len(work) < 2:
+        for (model, _), call in zip(work, calls, strict=True):
+            try:
+                convert_by_path(*call)
+            except Exception as error:  # one model that fails must not stop the others
+                yield model, error
+            else:
+                yield model, None
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # Processes, as OpenVINO holds Python's lock while it builds a graph; spawned, as its threads do not survive a fork.
+    with ProcessPoolExecutor(
+        min(args.jobs, len(work)), get_context("spawn"), _start_worker, (logging.getLogger().level,)
+    ) as pool:
+        futures = [pool.submit(convert_by_path, *call) for call in calls]
+        for (model, _), future in zip(work, futures, strict=True):
+            yield model, future.exception()
+
+
+def _start_worker(level: int) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s: %(message)s")
+
+
+def _dry_run(args: argparse.Namespace, work: Sequence[tuple[Model, list[str]]], output_dir: Path) -> int:
+    from omz.converter.zoo_model import caffe2ir_command, mo_arguments, refuse_framework
+
+    failed = []
+    for model, precisions in work:
+        try:
+            refuse_framework(model)
+            arguments = mo_arguments(model, args.download_dir, output_dir, args.add_mo_arg)
+            for precision in precisions:
+                print(caffe2ir_command(model, arguments, output_dir, precision))
+        except ZooError as error:
+            print(f"{model.name}: error: {describe(error)}", file=sys.stderr)
+            failed.append(model.name)
+    return report_failures(failed)
+
+
+def _precisions(stated: str | None) -> set[str]:
+    from omz.zoo.schema import PRECISIONS
+
+    wanted = {part.strip() for part in stated.split(",")} if stated is not None else set(PRECISIONS)
+    unknown = sorted(wanted - set(PRECISIONS))
+    if unknown:
+        raise UsageError(f"--precisions: {unknown[0]!r} is none of {', '.join(PRECISIONS)}")
+    return wanted
+
+
+def _jobs(text: str) -> int:
+    if text == "auto":
+        return os.cpu_count() or 1
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a positive number or 'auto', got {text!r}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

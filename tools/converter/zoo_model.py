@@ -1,0 +1,143 @@
+"""Convert a model of the zoo: its descriptor and downloaded files -> IRs."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from omz.converter import arguments as mo
+from omz.errors import ConversionError, located
+from omz.zoo.catalogue import load_model
+from omz.zoo.labels import load_labels
+from omz.zoo.schema import Model, ModelInfo
+
+log = logging.getLogger(__name__)
+
+
+def mo_arguments(
+    model: Model, download_dir: Path, output_dir: Path, extra: Sequence[str] = ()
+) -> mo.Arguments:
+    """Return the descriptor's ``model_optimizer_args``, variables replaced, together with its ``input_info``.
+
+    Raises:
+        ConversionError: An argument is not understood; names the descriptor and the argument.
+    """
+    stated = [*(model.model_optimizer_args or ()), *extra]
+    flags = {text.partition("=")[0] for text in stated}
+    # Since 2022.1 descriptors state names, shapes and layouts in input_info; before, among the arguments.
+    inputs = model.input_info
+    if inputs and "--input" not in flags:
+        stated.append(f"--input={','.join(one.name for one in inputs)}")
+    if "--input_shape" not in flags and inputs and all(one.shape for one in inputs):
+        stated.append(f"--input_shape={','.join(_bracketed(one.shape or []) for one in inputs)}")
+    if "--layout" not in flags and (laid_out := [one for one in inputs if one.layout]):
+        stated.append(f"--layout={','.join(f'{one.name}({one.layout})' for one in laid_out)}")
+    folders = {
+        "dl_dir": download_dir / model.subdirectory,
+        "conv_dir": output_dir / model.subdirectory,
+        "config_dir": model.directory,
+    }
+    with located(f"{model.directory / 'model.yml'}: key 'model_optimizer_args'"):
+        try:
+            return mo.parse([Template(text).substitute(folders) for text in stated])
+        except (KeyError, ValueError) as error:
+            raise ConversionError(f"{error}: known variables are ${', $'.join(folders)}") from error
+
+
+def ir_path(model: Model, output_dir: Path, precision: str) -> Path:
+    """Return where the IR of a model goes."""
+    return output_dir / model.subdirectory / precision / f"{model.name}.xml"
+
+
+def convert_model(
+    model: Model, download_dir: Path, output_dir: Path, precisions: Sequence[str], extra: Sequence[str] = ()
+) -> list[Path]:
+    """Convert one model to each of the precisions.
+
+    Returns:
+        The ``.xml`` files written.
+
+    Raises:
+        ConversionError: The model cannot be converted; says what to do.
+    """
+    refuse_framework(model)
+    arguments = mo_arguments(model, download_dir, output_dir, extra)
+    for path in (arguments.input_proto, arguments.input_model):
+        if not path.is_file():
+            raise ConversionError(
+                f"{path}: is not there. Get it with: {download_command(model, download_dir)}"
+            )
+    from omz.converter.build import build_model
+    from omz.converter.ir import write_ir
+
+    began = time.perf_counter()
+    built = build_model(arguments, model.name, _info(model.model_info), _labels(model.model_info))
+    written = []
+    for precision in precisions:
+        xml = ir_path(model, output_dir, precision)
+        write_ir(built, xml, compress_to_fp16=precision.startswith("FP16"))
+        log.info("%s", xml)
+        written.append(xml)
+    log.info("%s: %s in %.2f s", model.name, " and ".join(precisions), time.perf_counter() - began)
+    return written
+
+
+def refuse_framework(model: Model) -> None:
+    """Raise the error that tells what cannot be converted from this framework, and why."""
+    if model.framework != "caffe":
+        raise ConversionError(
+            f"{model.name} is a model of framework {model.framework!r}; "
+            "only 'caffe' models can be converted by this version"
+        )
+
+
+def convert_by_path(
+    descriptor: Path,
+    root: Path,
+    download_dir: Path,
+    output_dir: Path,
+    precisions: Sequence[str],
+    extra: Sequence[str],
+) -> list[Path]:
+    """Do the same for a descriptor that is named by its path, as another process gets it."""
+    return convert_model(load_model(descriptor, root), download_dir, output_dir, precisions, extra)
+
+
+def download_command(model: Model, download_dir: Path) -> str:
+    """Return the command that downloads a model."""
+    where = "" if download_dir.resolve() == Path.cwd() else f" -o {shlex.quote(str(download_dir))}"
+    return f"omz_downloader --name {model.name}{where}"
+
+
+def caffe2ir_command(model: Model, arguments: mo.Arguments, output_dir: Path, precision: str) -> str:
+    """Return the ``caffe2ir`` command line that makes the same network."""
+    words = [
+        "caffe2ir",
+        f"--input_proto={arguments.input_proto}",
+        f"--input_model={arguments.input_model}",
+        *arguments.canonical().split(),
+        f"--compress_to_fp16={precision.startswith('FP16')}",
+        f"--output_dir={ir_path(model, output_dir, precision).parent}",
+        f"--model_name={model.name}",
+    ]
+    if isinstance(model.model_info.labels, str):
+        words.append(f"--labels={model.model_info.labels}")
+    return shlex.join(words)
+
+
+def _info(info: ModelInfo) -> dict[str, object]:
+    return info.model_dump(exclude_none=True, exclude={"labels"})
+
+
+def _labels(info: ModelInfo) -> list[str]:
+    if isinstance(info.labels, str):
+        return [label.name for label in load_labels(info.labels)]
+    return list(info.labels or ())
+
+
+def _bracketed(shape: Sequence[int | str]) -> str:
+    return f"[{','.join(map(str, shape))}]"

@@ -1,0 +1,88 @@
+"""Count parameters and floating-point operations of a model, from its graph alone.
+
+Parameters are the elements of all float constants that are weights: of convolutions, matrix products, and what is
+added or multiplied per channel. Preprocessing that is baked in does not count: it is no part of the network.
+
+Operations, per element of an output, are those that the published figures of Open Model Zoo count::
+
+    Convolution, GroupConvolution   2 * (input channels / group) * kernel area, + 1 for a bias
+    MatMul                          2 * length of the product, + 1 for a bias
+    pooling, ReduceMean             the window
+    everything element by element   1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import openvino as ov
+
+_ELEMENTWISE = {
+    "Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum", "Relu", "PRelu", "Sigmoid", "Tanh", "Elu",
+    "Exp", "Log", "Abs", "Power", "Sqrt", "Clamp", "Swish", "SoftMax", "Softmax", "LRN",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model holds and what one run of it takes."""
+
+    parameters: int
+    operations: int
+
+    @property
+    def mparams(self) -> float:
+        """Millions of parameters."""
+        return self.parameters / 1e6
+
+    @property
+    def gflops(self) -> float:
+        """Thousand millions of floating-point operations."""
+        return self.operations / 1e9
+
+
+def count_cost(model: ov.Model) -> Cost:
+    """Count a model with fixed shapes; where a size is not fixed, it counts as 1."""
+    parameters = operations = 0
+    for node in model.get_ordered_ops():
+        if "preprocessing" in node.get_rt_info() or _feeds_preprocessing(node):
+            continue
+        kind = node.get_type_name()
+        if kind == "Constant" and node.get_element_type().is_real():
+            parameters += prod(node.get_output_shape(0))
+        elif node.get_output_size():
+            operations += _operations(kind, node)
+    return Cost(parameters, operations)
+
+
+def _operations(kind: str, node: ov.Node) -> int:
+    outputs = prod(_sizes(node.output(0)))
+    if kind in ("Convolution", "GroupConvolution"):
+        filters = _sizes(node.input_value(1))
+        return outputs * 2 * prod(filters[2 if kind == "GroupConvolution" else 1 :])
+    if kind == "MatMul":
+        attributes = node.get_attributes()
+        data = _sizes(node.input_value(0))
+        return outputs * 2 * data[-2 if attributes.get("transpose_a") else -1]
+    if kind in ("MaxPool", "AvgPool"):
+        return outputs * prod(map(int, node.get_attributes()["kernel"]))
+    if kind.startswith("Reduce"):
+        return prod(_sizes(node.input_value(0)))
+    return outputs if kind in _ELEMENTWISE else 0
+
+
+def _sizes(value: ov.Output) -> list[int]:
+    return [size.get_length() if size.is_static else 1 for size in value.get_partial_shape()]
+
+
+def _feeds_preprocessing(node: ov.Node) -> bool:
+    """Tell whether a constant is read by preprocessing only."""
+    if node.get_type_name() not in ("Constant", "Convert"):
+        return False
+    readers = [target.get_node() for target in node.output(0).get_target_inputs()]
+    return bool(readers) and all(
+        "preprocessing" in reader.get_rt_info()
+        or (reader.get_type_name() == "Convert" and _feeds_preprocessing(reader))
+        for reader in readers
+    )
