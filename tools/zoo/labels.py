@@ -6,8 +6,8 @@ The project's own format::
     0 n02119789 kit fox
     1 n02100735 English setter
 
-Indexes count up from 0. ``wnid`` is the WordNet id, or ``-`` where a class has none. The rest of the line is the
-class's names, separated by commas, the usual one first.
+Indexes count up from 0. ``wnid`` is the WordNet id, or ``-`` where a class has none. The rest of the line is
+the class's names, separated by commas, the usual one first.
 """
 
 from __future__ import annotations
@@ -44,9 +44,13 @@ def load_labels(name: str, folder: Path | None = None) -> list[Label]:
     folder = folder or catalogue.packaged_root() / "labels"
     path = folder / f"{name}.txt"
     if "/" in name or not path.is_file():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.txt")))
-        raise DescriptorError(f"{path}: no such label list. Known: {known}")
+        raise DescriptorError(f"{path}: no such label list. Known: {', '.join(known_lists(folder))}")
     return parse_labels(path)
+
+
+def known_lists(folder: Path | None = None) -> list[str]:
+    """Return the names of the class lists that come with the toolkit (or of another ``folder``), sorted."""
+    return sorted(path.stem for path in (folder or catalogue.packaged_root() / "labels").glob("*.txt"))
 
 
 def parse_labels(path: Path) -> list[Label]:
@@ -55,22 +59,33 @@ def parse_labels(path: Path) -> list[Label]:
     Raises:
         DescriptorError: A line is malformed; names the file, the line and what was expected.
     """
-    if path.stat().st_size > MAX_LABEL_BYTES:
-        raise DescriptorError(f"{path}: larger than {MAX_LABEL_BYTES} bytes; that is no label list")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DescriptorError(f"{path}: is not UTF-8 text") from error
     labels: list[Label] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        index, _, rest = line.strip().partition(" ")
-        wnid, _, text = rest.partition(" ")
-        names = tuple(part.strip() for part in text.split(",") if part.strip())
-        if index != str(len(labels)) or not wnid or not names:
+        words = line.split(maxsplit=2)
+        names = tuple(part.strip() for part in words[-1].split(",") if part.strip())
+        if len(words) < 3 or words[0] != str(len(labels)) or not names:
             raise DescriptorError(
-                f"{path}: line {number}: expected '{len(labels)} <wnid or -> <name>[, <name>...]', got {line!r}"
+                f"{path}: line {number}: expected '{len(labels)} <wnid or -> <name>[, <name>...]', "
+                f"got {line[:80]!r}"
             )
-        labels.append(Label(len(labels), "" if wnid == "-" else wnid, names))
+        labels.append(Label(len(labels), "" if words[1] == "-" else words[1], names))
+    if not labels:
+        raise DescriptorError(f"{path}: expected a class a line, got none")
     return labels
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_LABEL_BYTES + 1)
+    except OSError as error:
+        raise DescriptorError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > MAX_LABEL_BYTES:
+        raise DescriptorError(f"{path}: larger than {MAX_LABEL_BYTES} bytes; that is no label list")
+    try:
+        return content.decode("utf-8-sig")  # some editors put a byte order mark first
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DescriptorError(f"{path}: line {line}: expected UTF-8 text") from error

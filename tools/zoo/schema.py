@@ -1,23 +1,32 @@
 """The descriptor format: Open Model Zoo's ``model.yml``, both checksum generations, and our few extensions.
 
-Facts of the format are read from the releases 2021.4, 2022.1 and 2023.3 of Open Model Zoo.
+Every descriptor of Open Model Zoo's releases 2021.4.2, 2022.1.0 and 2023.3.0 is valid here. Its own loader
+passes over keys that it does not know, so its downloader and information dumper read our files, too: those of
+2021.4 the ones with ``sha256``, later ones those with ``checksum``. Our extensions are
+
+- ``output_info`` and ``specification``: what a model page states beyond Open Model Zoo's keys;
+- ``$type: bundled``: a source beside the descriptor; Open Model Zoo refuses a source of unknown type;
+- ``model_info.labels`` as the name of a list in ``models/labels``. Of Open Model Zoo's tools, only the
+  converter of 2023.3 looks at this key, and wants the class names spelt out.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
-    StringConstraints,
     field_validator,
     model_validator,
 )
@@ -26,6 +35,9 @@ Framework = Literal["caffe", "caffe2", "dldt", "mxnet", "onnx", "paddle", "pytor
 
 #: The weight precisions that Open Model Zoo's tools name.
 PRECISIONS = ("FP16", "FP16-INT1", "FP16-INT8", "FP32", "FP32-INT1", "FP32-INT8")
+
+#: Those that a quantizable model can be quantized to.
+QUANTIZED_PRECISIONS = ("FP16-INT8", "FP32-INT8")
 
 TaskType = Literal[
     "action_recognition",
@@ -64,14 +76,31 @@ TaskType = Literal[
 def _relative_path(value: str) -> str:
     """Refuse every path that is not plainly inside the folder that it is relative to."""
     path = PurePosixPath(value)
-    bad = "\\" in value or ":" in value or any(ord(c) < 32 for c in value)
-    if bad or path.is_absolute() or ".." in path.parts or path.as_posix() != value or value == ".":
-        raise ValueError("must be a plain relative path with forward slashes, without '..'")
+    plain = value.isprintable() and "\\" not in value and ":" not in value
+    if not plain or path.is_absolute() or ".." in path.parts or path.as_posix() != value or value == ".":
+        raise ValueError("expected a plain relative path with forward slashes, without '..'")
     return value
 
 
-RelativePath = Annotated[str, BeforeValidator(lambda v: _relative_path(v) if isinstance(v, str) else v)]
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/\S*$")]
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    """Return a validator that says in words what it expects, where a bare pattern would have to be read."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, Field(min_length=1)]
+RelativePath = Annotated[str, AfterValidator(_relative_path)]
+HttpUrl = Annotated[str, _matching(r"https?://[!-.0-~]+/[!-~]*", "an address such as https://host/path")]
+#: A percentage.
+Percent = Annotated[float, Field(ge=0, le=100)]
+#: A dimension of a tensor; -1 where it is not fixed.
+Dimension = Annotated[int, Field(ge=-1, lt=1 << 31)]
 
 
 class Digest(NamedTuple):
@@ -82,7 +111,7 @@ class Digest(NamedTuple):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class HttpSource(_Section):
@@ -99,7 +128,7 @@ class GoogleDriveSource(_Section):
     """A file shared on Google Drive, by its id."""
 
     type: Literal["google_drive"] = Field(alias="$type")
-    id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]+$")]
+    id: Annotated[str, _matching("[0-9A-Za-z_-]+", "letters, digits, '_' and '-'")]
 
     def __str__(self) -> str:
         return f"Google Drive file {self.id}"
@@ -132,17 +161,21 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401
 Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_as_list)]
 
 
-def _hex(length: int) -> StringConstraints:
-    return StringConstraints(pattern=rf"^[0-9a-fA-F]{{{length}}}$", to_lower=True)
+Sha256 = Annotated[
+    str, _matching("[0-9a-fA-F]{64}", "64 hexadecimal digits (SHA-256)"), AfterValidator(str.lower)
+]
+Sha384 = Annotated[
+    str, _matching("[0-9a-fA-F]{96}", "96 hexadecimal digits (SHA-384)"), AfterValidator(str.lower)
+]
 
 
 class ModelFile(_Section):
     """One file of a model: its name under the model's folder, size, digest and sources."""
 
     name: RelativePath
-    size: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, _hex(64)] | None = None
-    checksum: Annotated[str, _hex(96)] | None = None  # SHA-384, the later generation
+    size: Annotated[int, Field(ge=0, lt=1 << 50)]  # bytes
+    sha256: Sha256 | None = None
+    checksum: Sha384 | None = None  # the later generation
     source: Sources
     # One descriptor of release 2023.3 spells the key "oroginal_source".
     original_source: Sources | None = Field(
@@ -152,7 +185,7 @@ class ModelFile(_Section):
     @model_validator(mode="after")
     def _has_digest(self) -> Self:
         if self.sha256 is None and self.checksum is None:
-            raise ValueError("needs 'checksum' (SHA-384) or 'sha256', in hexadecimal digits")
+            raise ValueError("expected a 'checksum' (SHA-384) or a 'sha256', in hexadecimal digits")
         return self
 
     @property
@@ -174,7 +207,7 @@ class RegexReplace(_Section):
     file: RelativePath
     pattern: str
     replacement: str
-    count: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(ge=0, lt=1 << 31)] = 0
 
     @field_validator("pattern")
     @classmethod
@@ -182,8 +215,16 @@ class RegexReplace(_Section):
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            raise ValueError(f"must be a regular expression ({error})") from None
+            raise ValueError(f"expected a regular expression ({error})") from None
         return pattern
+
+    @model_validator(mode="after")
+    def _replaces(self) -> Self:
+        try:
+            re.compile(self.pattern).sub(self.replacement, "")  # looks at the template even without a match
+        except (re.error, IndexError) as error:
+            raise ValueError(f"expected a 'replacement' that fits the pattern ({error})") from None
+        return self
 
 
 class UnpackArchive(_Section):
@@ -200,9 +241,8 @@ Postprocessing = Annotated[RegexReplace | UnpackArchive, Field(discriminator="ty
 class InputInfo(_Section):
     """One input of the network: its blob name, shape and layout (such as NCHW)."""
 
-    name: Annotated[str, Field(min_length=1)]
-    # Open Model Zoo writes dimensions that are not fixed as -1, 0 or a range such as "1..512".
-    shape: list[int | str] | None = None
+    name: Text
+    shape: list[Dimension] | None = None
     layout: str | None = None
 
 
@@ -210,7 +250,7 @@ class ModelInfo(_Section):
     """What goes into the ``model_info`` section of the IR, by Model API's convention."""
 
     model_type: str | None = None
-    #: A list of names, or the name of a list in ``models/labels``.
+    #: The names of the classes by index, or the name of a list in ``models/labels``.
     labels: list[str] | str | None = None
     resize_type: str | None = None
     confidence_threshold: float | None = None
@@ -218,28 +258,37 @@ class ModelInfo(_Section):
     anchors: list[float | int] | None = None
     masks: list[int] | list[list[int]] | None = None
 
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _names(cls, labels: object) -> object:
+        named = isinstance(labels, str) and re.fullmatch("[0-9A-Za-z_.-]+", labels)
+        listed = isinstance(labels, list) and labels and all(isinstance(x, str) and x for x in labels)
+        if not named and not listed and labels is not None:
+            raise ValueError("expected a list of class names, or the name of a list in models/labels")
+        return labels
+
 
 class OutputInfo(_Section):
     """One output: its blob name and shape, and what its values are."""
 
-    name: Annotated[str, Field(min_length=1)]
-    shape: list[int]
+    name: Text
+    shape: Annotated[list[Dimension], Field(min_length=2, max_length=4)]  # N, C and where there are, H, W
     values: Literal["probabilities", "logits"]
 
 
 class Specification(_Section):
     """Published figures, shown on the model page beside what we count (an extension of the format)."""
 
-    title: str
+    title: Text
     paper: HttpUrl
     gflops: Annotated[float, Field(gt=0)] | None = None
     mparams: Annotated[float, Field(gt=0)] | None = None
-    top1: Annotated[float, Field(ge=0, le=100)] | None = None  # percent
-    top5: Annotated[float, Field(ge=0, le=100)] | None = None  # percent
+    top1: Percent | None = None
+    top5: Percent | None = None
     channel_order: Literal["BGR", "RGB"]  # of the original network's input
-    license_name: str
-    license_file: str  # in licenses/
-    notes: list[str] = []
+    license_name: Text
+    license_file: RelativePath  # in licenses/
+    notes: list[Text] = []
 
 
 class _Described(_Section):
@@ -289,7 +338,7 @@ class Model(_Described):
     model_optimizer_args: list[str] | None = None
     conversion_to_onnx_args: list[str] | None = None
     quantizable: bool = False
-    quantized: bool | str = False
+    quantized: Literal["INT8"] | None = None  # what the published weights are quantized to
     model_info: ModelInfo = ModelInfo()
     # Extensions of ours:
     output_info: list[OutputInfo] = []
@@ -297,21 +346,49 @@ class Model(_Described):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [file.name for file in self.files]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"names the file {twice[0]!r} more than once")
-        if self.model_optimizer_args is None and self.framework != "dldt":
-            raise ValueError("needs 'model_optimizer_args': only framework 'dldt' is used without conversion")
+        names = Counter(file.name for file in self.files)
+        for name, times in names.items():
+            if times > 1:
+                raise ValueError(f"expected each file once; {name!r} is there {times} times")
+            for folder in PurePosixPath(name).parents:
+                if str(folder) in names:
+                    raise ValueError(f"expected {str(folder)!r} to be a file or a folder, not both")
+        if self.conversion_to_onnx_args is not None and self.framework not in ("caffe2", "pytorch"):
+            raise ValueError("expected 'conversion_to_onnx_args' with framework 'pytorch' or 'caffe2' only")
+        if self.model_optimizer_args is None:
+            self._check_ir()
         return self
+
+    def _check_ir(self) -> None:
+        """Refuse a model that there is no way to get an IR of."""
+        if self.framework != "dldt":
+            raise ValueError("needs 'model_optimizer_args': only framework 'dldt' is used without conversion")
+        for folder, suffixes in self._ir_files().items():
+            if folder not in PRECISIONS:
+                raise ValueError(f"expected files in folders {', '.join(PRECISIONS)}; got {folder!r}")
+            if not suffixes >= {".xml", ".bin"}:
+                raise ValueError(f"expected an .xml and a .bin file in {folder!r}")
+
+    def _ir_files(self) -> dict[str, set[str]]:
+        """Return the suffixes of the files in each precision's folder."""
+        suffixes: dict[str, set[str]] = {}
+        for path in (PurePosixPath(file.name) for file in self.files):
+            if len(path.parts) == 2 and path.parts[0].startswith("FP"):
+                suffixes.setdefault(path.parts[0], set()).add(path.suffix)
+        return suffixes
 
     @property
     def precisions(self) -> list[str]:
         """The precisions that an IR of this model can be had in, sorted."""
-        if self.model_optimizer_args is not None:
-            return ["FP16", "FP32"]
-        folders = {PurePosixPath(file.name).parts[0] for file in self.files if "/" in file.name}
-        return sorted(folders & set(PRECISIONS))
+        if self.model_optimizer_args is None:
+            return sorted(self._ir_files())
+        suffix = f"-{self.quantized}" if self.quantized else ""
+        return [f"FP16{suffix}", f"FP32{suffix}"]
+
+    @property
+    def quantization_output_precisions(self) -> list[str]:
+        """The precisions that the model can be quantized to, sorted; empty if it can't."""
+        return list(QUANTIZED_PRECISIONS) if self.quantizable else []
 
     @property
     def stages(self) -> Sequence[Model]:
@@ -322,6 +399,7 @@ class Model(_Described):
 class CompositeModel(_Described):
     """Several models that work together, as ``composite-model.yml`` and its subfolders describe them."""
 
+    # The release 2021.4 has these three in the stages only.
     description: str = ""
     license: str = ""
     framework: Framework | None = None
@@ -337,9 +415,25 @@ class CompositeModel(_Described):
     @property
     def precisions(self) -> list[str]:
         """The precisions of the first stage."""
-        return self._stages[0].precisions if self._stages else []
+        return self._stages[0].precisions
+
+    @property
+    def quantization_output_precisions(self) -> list[str]:
+        """Those of the first stage."""
+        return self._stages[0].quantization_output_precisions
 
     @property
     def stages(self) -> Sequence[Model]:
         """The models that this one is made of, in order."""
         return self._stages
+
+
+@cache
+def known_keys() -> frozenset[str]:
+    """Return the name of every key of the format, in whichever section."""
+    sections, keys = [_Section], set()
+    while sections:
+        section = sections.pop()
+        sections += section.__subclasses__()
+        keys |= {field.alias or name for name, field in section.model_fields.items()}
+    return frozenset(keys)

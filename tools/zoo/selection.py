@@ -15,6 +15,8 @@ from omz.zoo import catalogue
 if TYPE_CHECKING:
     from omz.zoo.schema import CompositeModel, Model
 
+MAX_LIST_BYTES = 1 << 20
+
 
 def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose models, and ``--models_root``."""
@@ -74,19 +76,38 @@ def select(models: Sequence[Model | CompositeModel], patterns: Sequence[str]) ->
 
 
 def read_patterns(path: Path) -> list[str]:
-    """Read a list file: a pattern a line, ``#`` starts a comment, further words of a line are ignored."""
+    """Read a list file: a pattern a line, ``#`` starts a comment, further words of a line are ignored.
+
+    Raises:
+        UsageError: The file cannot be read as such a list, or holds no pattern.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        patterns = [words[0] for line in lines if (words := shlex.split(line, comments=True))]
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as a list of models: {error}") from error
+        with path.open("rb") as stream:
+            content = stream.read(MAX_LIST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > MAX_LIST_BYTES:
+        raise UsageError(f"{path}: larger than {MAX_LIST_BYTES} bytes; that is no list of models")
+    try:
+        lines = content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: expected a text file with a model name a line") from error
+    patterns = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            patterns += shlex.split(line, comments=True)[:1]
+        except ValueError as error:
+            raise UsageError(f"{path}: line {number}: {error}, in {line[:80]!r}") from error
     if not patterns:
-        raise UsageError(f"{path}: holds no model name")
+        raise UsageError(f"{path}: expected a model name a line, got none")
     return patterns
 
 
 def _suggestion(pattern: str, models: Sequence[Model | CompositeModel]) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(pattern, [model.name for model in models], n=3, cutoff=0.5)
-    return f" Did you mean {', '.join(close)}?" if close else " --print_all lists the names."
+    names = {stage.name.lower(): stage.name for model in models for stage in (model, *model.stages)}
+    close = get_close_matches(pattern.lower(), names, n=3, cutoff=0.5)
+    if not close:
+        return " --print_all lists the names."
+    return f" Did you mean {', '.join(names[name] for name in close)}?"

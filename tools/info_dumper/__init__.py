@@ -1,0 +1,1 @@
+"""What is known of models: descriptors as JSON, and figures counted on the IR."""

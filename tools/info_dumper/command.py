@@ -1,0 +1,68 @@
+"""``omz_info_dumper``: descriptors as a JSON list, with the fields of Open Model Zoo's information dumper."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omz import command
+from omz.zoo import selection
+
+if TYPE_CHECKING:
+    from omz.zoo.schema import CompositeModel, Model
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``omz_info_dumper``."""
+    parser = argparse.ArgumentParser(
+        prog="omz_info_dumper", description="Print what the descriptors say of models, as JSON."
+    )
+    selection.add_selection_arguments(parser)
+    command.add_common_arguments(parser)
+    return command.run(parser, _run, argv)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.print_all:
+        selection.print_all(args)
+        return command.SUCCESS
+    json.dump([describe(model) for model in selection.selected_models(args)], sys.stdout, indent=4)
+    print()
+    return command.SUCCESS
+
+
+def describe(model: Model | CompositeModel) -> dict[str, Any]:
+    """Return what is known of a model, as plain JSON values.
+
+    The keys, their order and their values are those of Open Model Zoo 2023.3. ``accuracy_config`` and
+    ``model_config`` are absolute paths, or None where there is no such file; ``model_stages`` has an entry for
+    each stage of a composite model, and is empty for all others.
+    """
+    from omz.zoo.schema import CompositeModel
+
+    inputs, stages = ([], model.stages) if isinstance(model, CompositeModel) else (model.input_info, [])
+    return {
+        "name": model.name,
+        "composite_model_name": model.composite_model_name,
+        "description": model.description,
+        "framework": model.framework,
+        "license_url": model.license,
+        "accuracy_config": _path(model.directory / "accuracy-check.yml"),
+        "model_config": _path(model.directory / "model.yml"),
+        "precisions": model.precisions,
+        "quantization_output_precisions": model.quantization_output_precisions,
+        "subdirectory": str(model.subdirectory),
+        "task_type": model.task_type,
+        "input_info": [
+            {"name": given.name, "shape": given.shape or [], "layout": given.layout or ""} for given in inputs
+        ],
+        "model_stages": [describe(stage) for stage in stages],
+    }
+
+
+def _path(path: Path) -> str | None:
+    return str(path.resolve()) if path.is_file() else None
