@@ -11,7 +11,7 @@ import openvino as ov
 from omz.converter.caffe.caffemodel import read_caffemodel
 from omz.converter.caffe.emit import emit, refuse_unsupported
 from omz.converter.caffe.folding import fold
-from omz.converter.caffe.net import Net, build_net, with_input_shapes, with_outputs, with_weights
+from omz.converter.caffe.net import Net, build_net, listed, with_input_shapes, with_outputs, with_weights
 from omz.converter.caffe.prototxt import read_prototxt
 from omz.errors import ConversionError, located
 
@@ -44,13 +44,14 @@ def convert(
     message = read_prototxt(prototxt)
     with located(str(prototxt)):
         net = build_net(message)
+        known = {layer.name for layer in net.layers}
         net = with_input_shapes(net, _by_name(net, input_shapes))
         net = with_outputs(net, outputs)
         refuse_unsupported(net)
     weights = read_caffemodel(caffemodel)
-    net, unused = with_weights(net, weights)
-    if unused:
-        log.info("%s: not in the prototxt and so not used: %s", caffemodel, ", ".join(map(repr, unused[:5])))
+    net = with_weights(net, weights)
+    if unused := [name for name in weights if name not in known]:
+        log.info("%s: not in the prototxt and so not used: %s", caffemodel, listed(unused))
     with located(str(caffemodel)):
         return emit(fold(net) if fuse else net)
 

@@ -76,9 +76,10 @@ def emit(net: Net) -> ov.Model:
 
 def _results(net: Net, blobs: dict[str, ov.Output]) -> list[ov.Node]:
     results = []
-    for blob in net.outputs:
+    for name, blob in net.outputs.items():
+        blobs[blob].get_tensor().add_names({name})
         result = ops.result(blobs[blob])
-        result.set_friendly_name(f"{net.names.get(blob, blob)}/sink_port_0")
+        result.set_friendly_name(f"{name}/sink_port_0")
         results.append(result)
     return results
 

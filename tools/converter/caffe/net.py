@@ -70,14 +70,14 @@ class Net:
         layers: Every layer but the inputs.
         names: The blob name of the prototxt that each id stands for in the end; an id whose name an in-place layer
             takes over later has none.
-        outputs: Ids of the blobs that the net is run for.
+        outputs: What the net is run for: ids of blobs, by the name that each output goes by.
     """
 
     name: str
     inputs: Mapping[str, tuple[int, ...]]
     layers: tuple[Layer, ...]
     names: Mapping[str, str]
-    outputs: tuple[str, ...]
+    outputs: Mapping[str, str]
 
     def consumers(self) -> dict[str, int]:
         """Return how often each blob is read; being an output counts."""
@@ -85,7 +85,7 @@ class Net:
         for layer in self.layers:
             for bottom in layer.bottoms:
                 counts[bottom] = counts.get(bottom, 0) + 1
-        for output in self.outputs:
+        for output in self.outputs.values():
             counts[output] = counts.get(output, 0) + 1
         return counts
 
@@ -105,6 +105,7 @@ def build_net(message: NetParameter) -> Net:
         if not _included(params, message.state):
             continue
         name, tops = params.name, list(params.top)
+        _check_names(name, *tops)
         if params.type == "Input":
             for top, shape in zip(tops, _input_shapes(params), strict=True):
                 if top in current:
@@ -133,18 +134,14 @@ def build_net(message: NetParameter) -> Net:
     if not layers:
         raise ParseError("no layer is left for inference (phase TEST)")
     names = {blob: name for name, blob in current.items()}
-    outputs = tuple(blob for blob in unread if blob not in inputs)
+    outputs = {names[blob]: blob for blob in unread if blob not in inputs}
     return Net(message.name, inputs, tuple(layers), names, outputs)
 
 
-def with_weights(net: Net, weights: Mapping[str, Sequence[Blob]]) -> tuple[Net, list[str]]:
-    """Give each layer its weights, by name, as Caffe does.
-
-    Returns:
-        The net, and the layers of ``weights`` that it does not have (a trained net often has more than is deployed).
-    """
+def with_weights(net: Net, weights: Mapping[str, Sequence[Blob]]) -> Net:
+    """Give each layer its weights, by name, as Caffe does; what the net does not have is not used."""
     layers = tuple(replace(layer, blobs=tuple(weights.get(layer.name, ()))) for layer in net.layers)
-    return replace(net, layers=layers), sorted(set(weights) - {layer.name for layer in layers})
+    return replace(net, layers=layers)
 
 
 def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]]) -> Net:
@@ -156,7 +153,7 @@ def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]]) -> Net:
     """
     unknown = sorted(set(shapes) - set(net.inputs))
     if unknown:
-        raise ConversionError(f"the net has no input {unknown[0]!r}; its inputs are {_listed(net.inputs)}")
+        raise ConversionError(f"the net has no input {unknown[0]!r}; its inputs are {listed(net.inputs)}")
     inputs = {name: tuple(shapes.get(name, shape)) for name, shape in net.inputs.items()}
     for name, shape in inputs.items():
         if not shape:
@@ -178,23 +175,24 @@ def with_outputs(net: Net, wanted: Sequence[str]) -> Net:
     Raises:
         ConversionError: There is no such blob or layer, or the net has no output at all.
     """
-    outputs = list(net.outputs)
+    outputs = dict(net.outputs)
     if wanted:
         by_name = {layer.name: layer.tops[0] for layer in net.layers if layer.tops}
         by_name |= {name: blob for blob, name in net.names.items() if blob not in net.inputs}
         unknown = [name for name in wanted if name not in by_name]
         if unknown:
-            known = [net.names.get(blob, blob) for blob in net.outputs]
-            raise ConversionError(f"the net has no layer or blob {unknown[0]!r}; it ends in {_listed(known)}")
-        outputs = list(dict.fromkeys(by_name[name] for name in wanted))
+            raise ConversionError(
+                f"the net has no layer or blob {unknown[0]!r}; it ends in {listed(outputs)}"
+            )
+        outputs = {name: by_name[name] for name in wanted}
     if not outputs:
         raise ConversionError("the net has no output: every blob that it makes is read by a layer")
-    return pruned(replace(net, outputs=tuple(outputs)))
+    return pruned(replace(net, outputs=outputs))
 
 
 def pruned(net: Net) -> Net:
     """Leave out the layers and inputs that no output depends on."""
-    needed = set(net.outputs)
+    needed = set(net.outputs.values())
     layers: list[Layer] = []
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops):
@@ -202,6 +200,13 @@ def pruned(net: Net) -> Net:
             layers.append(layer)
     inputs = {name: shape for name, shape in net.inputs.items() if name in needed}
     return replace(net, inputs=inputs, layers=tuple(reversed(layers)))
+
+
+def _check_names(*names: str) -> None:
+    """Refuse names that no IR could hold: control characters are not allowed in XML."""
+    for name in names:
+        if not name.isprintable():
+            raise ParseError(f"the name {name!r} of a layer or blob has characters that are not printable")
 
 
 def _fresh(name: str, ids: set[str]) -> str:
@@ -217,6 +222,7 @@ def _fresh(name: str, ids: set[str]) -> str:
 def _legacy_inputs(message: NetParameter) -> dict[str, tuple[int, ...]]:
     """Read ``input:`` with ``input_shape`` or four ``input_dim`` each."""
     names = list(message.input)
+    _check_names(*names)
     if len(set(names)) < len(names):
         raise ParseError(f"the input {max(names, key=names.count)!r} is named twice")
     shapes: list[tuple[int, ...]] = [tuple(shape.dim) for shape in message.input_shape]
@@ -290,7 +296,8 @@ def _copy(target: Any, value: Any) -> None:  # noqa: ANN401 - any of the paramet
     target.CopyFrom(value)
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Return the first few names, quoted, and how many more there are."""
     names = list(names)
     shown = ", ".join(repr(name) for name in names[:8])
     return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")
