@@ -1,0 +1,207 @@
+"""Download models: ``Model`` -> verified, post-processed files in ``<output_dir>/<model.subdirectory>``."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+from pathlib import Path, PurePosixPath
+
+from omz.command import describe
+from omz.downloader.cache import Cache
+from omz.downloader.files import folder_lock, remove_leftovers, writing
+from omz.downloader.hashes import is_whole
+from omz.downloader.pool import Cancelled, CancelToken, DaemonPool
+from omz.downloader.postprocessing import postprocess, stored_name
+from omz.downloader.progress import NullReporter, Reporter
+from omz.downloader.sources import SourceOpener
+from omz.downloader.transfer import Backoff, Transfer
+from omz.errors import ZooError
+from omz.zoo.schema import PRECISIONS, CompositeModel, Model, ModelFile
+
+log = logging.getLogger(__name__)
+
+#: How long Ctrl-C waits for threads that may be inside a read, in seconds.
+STOP_S = 1.0
+
+
+def download_models(
+    models: Sequence[Model | CompositeModel],
+    output_dir: Path,
+    *,
+    cache_dir: Path | None = None,
+    attempts: int = 5,
+    jobs: int = 1,
+    precisions: Collection[str] | None = None,
+    reporter: Reporter | None = None,
+    opener: SourceOpener | None = None,
+    backoff: Backoff | None = None,
+) -> list[str]:
+    """Download models; one that fails is logged as an error and does not stop the others.
+
+    Args:
+        models: Composite models bring all their stages.
+        output_dir: Each model goes to its own ``subdirectory`` below.
+        cache_dir: A cache of files in Open Model Zoo's layout, made if missing.
+        attempts: How often each source is asked at most, at least 1.
+        jobs: How many files are on their way at once, of one or of several models, at least 1.
+        precisions: Files in a folder named after another precision are left out; all of them by default.
+        reporter: Told about the progress.
+        opener: Opens the sources.
+        backoff: How long to wait between attempts.
+
+    Returns:
+        The names of the models that failed, in the order of ``models``.
+    """
+    transfer = Transfer(
+        attempts=attempts,
+        cache=Cache(cache_dir) if cache_dir else None,
+        opener=opener or SourceOpener(),
+        backoff=backoff or Backoff(),
+    )
+    wanted = frozenset(PRECISIONS if precisions is None else precisions)
+    return _Run(transfer, output_dir, wanted, reporter or NullReporter(), jobs).run(models)
+
+
+def selected_files(model: Model, precisions: Collection[str]) -> list[ModelFile]:
+    """Return the files of a model that ``precisions`` ask for: all but those of other precisions."""
+
+    def precision(file: ModelFile) -> str:
+        return PurePosixPath(file.name).parts[0] if "/" in file.name else ""
+
+    return [file for file in model.files if precision(file) not in set(PRECISIONS) - set(precisions)]
+
+
+class _Run:
+    """One call of :func:`download_models`.
+
+    Two pools, so that nothing waits for itself: each model is held by one thread, which locks its folder, hands
+    its files to the threads that transfer, waits, and post-processes.
+    """
+
+    def __init__(
+        self, transfer: Transfer, output_dir: Path, precisions: frozenset[str], reporter: Reporter, jobs: int
+    ) -> None:
+        self._transfer, self._output_dir, self._reporter = transfer, output_dir, reporter
+        self._precisions = precisions
+        self._cancel: CancelToken = transfer.cancel
+        self._models, self._files = DaemonPool(jobs, "model"), DaemonPool(jobs, "file")
+        self._locked: set[Path] = set()
+
+    def run(self, models: Sequence[Model | CompositeModel]) -> list[str]:
+        futures: dict[PurePosixPath, Future[bool]] = {}
+        try:
+            for stage in (stage for model in models for stage in model.stages):
+                if stage.subdirectory not in futures:  # a stage may have been selected by itself as well
+                    futures[stage.subdirectory] = self._submit(stage)
+            failed = {place for place, future in futures.items() if not future.result()}
+        except BaseException:
+            self._stop()
+            raise
+        self._models.close(STOP_S)
+        self._files.close(STOP_S)
+        return [model.name for model in models if any(stage.subdirectory in failed for stage in model.stages)]
+
+    def _submit(self, model: Model) -> Future[bool]:
+        return self._models.submit(lambda: self._attempt(model))
+
+    def _stop(self) -> None:
+        """Stop all threads, and clean up after those that are stuck in a read."""
+        self._cancel.set()
+        self._models.close(STOP_S)
+        self._files.close(STOP_S)
+        for folder in list(self._locked):
+            remove_leftovers(folder)
+
+    def _attempt(self, model: Model) -> bool:
+        """Download one model; returns whether that went well."""
+        self._cancel.check()
+        try:
+            self._download(model)
+        except BrokenPipeError:  # the reader of our report has gone: no fault of the model
+            raise
+        except (ZooError, OSError, MemoryError) as error:
+            verbose = log.isEnabledFor(logging.DEBUG)
+            log.error("%s: %s", model.name, describe(error), exc_info=error if verbose else None)
+            return False
+        return True
+
+    def _download(self, model: Model) -> None:
+        if model.precisions and not self._precisions.intersection(model.precisions):
+            log.info("%s: left out, there is %s only", model.name, ", ".join(model.precisions))
+            return
+        files = selected_files(model, self._precisions)
+        folder = self._output_dir / model.subdirectory
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with folder_lock(folder, self._cancel) as locked:
+            if locked:
+                remove_leftovers(folder)
+                self._locked.add(folder)
+            self._fetch_files(model, files, folder)
+            if model.postprocessing:
+                self._reporter.postprocessing_begin(model.name)
+                try:
+                    postprocess(model, files, folder, self._cancel)
+                finally:
+                    self._reporter.postprocessing_end(model.name)
+            self._locked.discard(folder)
+
+    def _fetch_files(self, model: Model, files: Sequence[ModelFile], folder: Path) -> None:
+        """Bring all files into ``folder``; after a failure those that have not begun are left out."""
+        given_up = threading.Event()
+        self._reporter.model_begin(model.name, len(files))
+        errors: list[BaseException] = []
+        try:
+            futures = [
+                self._files.submit(lambda file=file: self._fetch_file(model, file, folder, given_up))  # type: ignore[misc]
+                for file in files
+            ]
+            errors = [error for future in futures if (error := future.exception()) is not None]
+        finally:
+            self._reporter.model_end(model.name, successful=not errors and not self._cancel.is_set())
+        if errors:
+            # What stops the whole run comes first, then the first file that failed.
+            raise next((error for error in errors if isinstance(error, Cancelled)), errors[0])
+
+    def _fetch_file(self, model: Model, file: ModelFile, folder: Path, given_up: threading.Event) -> None:
+        if given_up.is_set():
+            return
+        self._cancel.check()
+        self._reporter.file_begin(model.name, file.name, file.size)
+        successful = False
+        try:
+            if not self._is_there(model, file, folder):
+                target = folder / stored_name(model, file)
+                with writing(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                self._transfer.fetch(
+                    file,
+                    target,
+                    model.directory,
+                    lambda size: self._reporter.file_progress(model.name, file.name, size),
+                )
+            else:
+                self._reporter.file_progress(model.name, file.name, file.size)
+            successful = True
+        except BaseException:
+            given_up.set()
+            raise
+        finally:
+            self._reporter.file_end(model.name, file.name, successful=successful)
+
+    def _is_there(self, model: Model, file: ModelFile, folder: Path) -> bool:
+        """Tell whether the file is there, whole; also finds an original that awaits post-processing."""
+        stored, final = folder / stored_name(model, file), folder / file.name
+        if is_whole(stored, file, self._cancel):
+            return True
+        if stored != final and is_whole(final, file, self._cancel):
+            with writing(stored):
+                final.replace(stored)
+            return True
+        if stored.exists():
+            log.warning(
+                "%s: %s: is not the file that the descriptor promises; fetching it again", model.name, stored
+            )
+        return False

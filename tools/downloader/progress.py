@@ -1,0 +1,231 @@
+"""How a run tells what it is doing: log lines, bars on a terminal, or JSON events."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+log = logging.getLogger(__name__)
+
+JSON_INTERVAL_S = 0.1
+LOG_INTERVAL_S = 10.0
+
+
+class Reporter(Protocol):
+    """Told what happens, from several threads at once. Every begin is followed by its end, also on failure.
+
+    Models and files are named as in the catalogue and in the descriptor; sizes are in bytes.
+    """
+
+    def model_begin(self, model: str, num_files: int) -> None:
+        """The download of ``num_files`` files begins."""
+
+    def model_end(self, model: str, *, successful: bool) -> None:
+        """The download has ended; ``successful`` if every file is there and verified."""
+
+    def file_begin(self, model: str, file: str, size: int) -> None:
+        """The work on a file begins, which will have ``size`` bytes."""
+
+    def file_progress(self, model: str, file: str, size: int) -> None:
+        """``size`` bytes have arrived; less than before when a transfer starts again."""
+
+    def file_end(self, model: str, file: str, *, successful: bool) -> None:
+        """The work on a file has ended."""
+
+    def postprocessing_begin(self, model: str) -> None:
+        """Post-processing begins."""
+
+    def postprocessing_end(self, model: str) -> None:
+        """Post-processing has ended, well or not."""
+
+
+class NullReporter:
+    """Tells nobody; the base of those that leave something out."""
+
+    def model_begin(self, model: str, num_files: int) -> None:
+        """See :class:`Reporter`."""
+
+    def model_end(self, model: str, *, successful: bool) -> None:
+        """See :class:`Reporter`."""
+
+    def file_begin(self, model: str, file: str, size: int) -> None:
+        """See :class:`Reporter`."""
+
+    def file_progress(self, model: str, file: str, size: int) -> None:
+        """See :class:`Reporter`."""
+
+    def file_end(self, model: str, file: str, *, successful: bool) -> None:
+        """See :class:`Reporter`."""
+
+    def postprocessing_begin(self, model: str) -> None:
+        """See :class:`Reporter`."""
+
+    def postprocessing_end(self, model: str) -> None:
+        """See :class:`Reporter`."""
+
+
+class _Throttle:
+    """Lets through one progress of a file in each interval."""
+
+    def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval_s, self._clock = interval_s, clock
+        self._last: dict[tuple[str, str], float] = {}
+
+    def start(self, key: tuple[str, str]) -> None:
+        self._last[key] = self._clock()
+
+    def passes(self, key: tuple[str, str]) -> bool:
+        now = self._clock()
+        if key in self._last and now - self._last[key] < self._interval_s:
+            return False
+        self._last[key] = now
+        return True
+
+    def end(self, key: tuple[str, str]) -> None:
+        self._last.pop(key, None)
+
+
+class LogReporter(NullReporter):
+    """A few log lines per model; a line every ten seconds while a file is on its way."""
+
+    def __init__(self) -> None:
+        self._throttle = _Throttle(LOG_INTERVAL_S)
+        self._sizes: dict[tuple[str, str], int] = {}
+
+    def file_begin(self, model: str, file: str, size: int) -> None:
+        """Remember the size; nothing is logged until something has happened."""
+        self._sizes[model, file] = size
+        self._throttle.start((model, file))
+
+    def file_progress(self, model: str, file: str, size: int) -> None:
+        """Log how far the file is."""
+        if self._throttle.passes((model, file)):
+            whole = self._sizes[model, file]
+            log.info("%s: %s: %s of %s", model, file, megabytes(size), megabytes(whole))
+
+    def file_end(self, model: str, file: str, *, successful: bool) -> None:
+        """Log that the file is there; failures are told with the model."""
+        if successful:
+            log.info("%s: %s: %s, verified", model, file, megabytes(self._sizes[model, file]))
+        self._throttle.end((model, file))
+
+
+class JsonReporter:
+    """Open Model Zoo's progress report: one JSON object a line, told apart by ``$type``."""
+
+    def __init__(self, stream: TextIO, interval_s: float = JSON_INTERVAL_S) -> None:
+        self._stream, self._lock = stream, threading.Lock()
+        self._throttle = _Throttle(interval_s)
+        self._held_back: dict[tuple[str, str], int] = {}
+
+    def _emit(self, event: str, **members: str | int | bool) -> None:
+        line = json.dumps({"$type": event, **members})
+        with self._lock:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    def model_begin(self, model: str, num_files: int) -> None:
+        """See :class:`Reporter`."""
+        self._emit("model_download_begin", model=model, num_files=num_files)
+
+    def model_end(self, model: str, *, successful: bool) -> None:
+        """See :class:`Reporter`."""
+        self._emit("model_download_end", model=model, successful=successful)
+
+    def file_begin(self, model: str, file: str, size: int) -> None:
+        """See :class:`Reporter`."""
+        self._emit("model_file_download_begin", model=model, model_file=file, size=size)
+
+    def file_progress(self, model: str, file: str, size: int) -> None:
+        """Emit at most one event an interval and file; the last one comes with :meth:`file_end` at the latest."""
+        if self._throttle.passes((model, file)):
+            self._held_back.pop((model, file), None)
+            self._emit("model_file_download_progress", model=model, model_file=file, size=size)
+        else:
+            self._held_back[model, file] = size
+
+    def file_end(self, model: str, file: str, *, successful: bool) -> None:
+        """See :class:`Reporter`."""
+        if (size := self._held_back.pop((model, file), None)) is not None:
+            self._emit("model_file_download_progress", model=model, model_file=file, size=size)
+        self._throttle.end((model, file))
+        self._emit("model_file_download_end", model=model, model_file=file, successful=successful)
+
+    def postprocessing_begin(self, model: str) -> None:
+        """See :class:`Reporter`."""
+        self._emit("model_postprocessing_begin", model=model)
+
+    def postprocessing_end(self, model: str) -> None:
+        """See :class:`Reporter`."""
+        self._emit("model_postprocessing_end", model=model)
+
+
+class BarReporter(NullReporter):
+    """A bar for each file that is on its way, on a terminal; a context manager, as it takes over stderr."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(file=stream, stderr=stream is None),
+            redirect_stdout=False,
+        )
+        self._tasks: dict[tuple[str, str], int] = {}
+
+    def __enter__(self) -> Self:
+        before = sys.stderr
+        self._progress.start()
+        # Log lines go through the bars, or they would be written across them.
+        self._handlers = [
+            (handler, handler.setStream(sys.stderr))
+            for handler in logging.getLogger().handlers
+            if isinstance(handler, logging.StreamHandler) and handler.stream is before
+        ]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handler, stream in self._handlers:
+            if stream is not None:
+                handler.setStream(stream)
+        self._progress.stop()
+
+    def file_begin(self, model: str, file: str, size: int) -> None:
+        """Show a bar."""
+        self._tasks[model, file] = self._progress.add_task(f"{model}/{file}", total=size)
+
+    def file_progress(self, model: str, file: str, size: int) -> None:
+        """Move the bar."""
+        self._progress.update(self._tasks[model, file], completed=size)  # type: ignore[arg-type]
+
+    def file_end(self, model: str, file: str, *, successful: bool) -> None:
+        """Take the bar away, and leave a line if the file is there."""
+        task = self._tasks.pop((model, file))
+        if successful:
+            log.info("%s: %s: verified", model, file)
+        self._progress.remove_task(task)  # type: ignore[arg-type]
+
+
+def megabytes(size: int) -> str:
+    """Return a size for people, in units of 10^6 bytes (10^3 below one)."""
+    return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{size / 1e3:.1f} kB"
