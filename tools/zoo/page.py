@@ -102,7 +102,7 @@ run on any OpenVINO device (`-d CPU`, `GPU`, `NPU` ...) and take the names of th
 
 ## Legal Information
 
-The original model is distributed under the
+The model is distributed under the
 [$license_name]($license_url).
 A copy of the licence is provided in [licenses/$license_file]($root/licenses/$license_file); an installed toolkit
 has it in the folder `omz_toolkit-<version>.dist-info/licenses/licenses/`.

@@ -40,7 +40,8 @@ def _worst_problem(error: ValidationError, content: Mapping[Any, Any]) -> str:
     An unknown key goes first: it is often the misspelling behind a missing one.
     """
     problems = error.errors(include_url=False)
-    worst = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    bad_keys = [problem for problem in problems if problem["type"] in ("extra_forbidden", "invalid_key")]
+    worst = (bad_keys or problems)[0]
     key = _key_path(worst, content)
     more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"key {key!r}: {_message(worst)}{more}" if key else f"{_message(worst)}{more}"
