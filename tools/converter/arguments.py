@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from omz.errors import ConversionError, UsageError
 
-ALL_INPUTS = ""
+ALL_INPUTS = ""  # as a key: stated without the name of an input
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from omz.converter.arguments import Arguments
+from omz.converter.arguments import ALL_INPUTS, Arguments
 from omz.converter.caffe.convert import convert
 from omz.converter.ir import describe, label_text
 from omz.converter.preprocessing import Preprocessing, bake
@@ -49,6 +49,7 @@ def build_model(
         )
         with located(str(arguments.input_proto)):
             _check_inputs(model, arguments.inputs)
+            _check_layouts(model, arguments.layouts or {})
             model = bake(
                 model,
                 Preprocessing(
@@ -77,6 +78,15 @@ def _check_inputs(model: ov.Model, wanted: Sequence[str]) -> None:
     for name in wanted:
         if name not in there:
             raise ConversionError(f"the net has no input {name!r}; its inputs are {', '.join(there)}")
+
+
+def _check_layouts(model: ov.Model, layouts: Mapping[str, str]) -> None:
+    for parameter in model.inputs:
+        layout = layouts.get(parameter.get_any_name()) or layouts.get(ALL_INPUTS)
+        if layout not in (None, "NCHW") and len(parameter.get_partial_shape()) == 4:
+            raise ConversionError(
+                f"layout {layout} of input {parameter.get_any_name()!r}: pictures are NCHW in Caffe"
+            )
 
 
 def _check_labels(model: ov.Model, labels: Sequence[str]) -> None:

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
+from omz.converter.arguments import ALL_INPUTS
 from omz.errors import ConversionError
-
-ALL_INPUTS = ""  # as a key: values stated without the name of an input
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def convert(
     net = with_weights(net, weights)
     if unused := [name for name in weights if name not in known]:
         log.info("%s: not in the prototxt and so not used: %s", caffemodel, listed(unused))
-    with located(str(caffemodel)):
+    with located(f"{prototxt} with {caffemodel.name}"):
         return emit(fold(net) if fuse else net)
 
 
