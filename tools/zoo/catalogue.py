@@ -110,6 +110,6 @@ def _place(path: Path, root: Path) -> tuple[str, PurePosixPath, Path]:
     name = path.parent.name
     if not _NAME.fullmatch(name):
         raise DescriptorError(
-            f"{path}: a model's folder may have letters, digits and '._-' only; got {name!r}"
+            f"{path}: expected letters, digits and '._-' in the folder's name; got {name!r}"
         )
     return name, PurePosixPath(path.parent.relative_to(root).as_posix()), path.parent

@@ -247,9 +247,10 @@ def _listed_classes(name: str, root: str) -> str:
         f"The classes, and their order, are those of [{name}]({root}/{path}), the list that the model was trained\n"
         f"with: from 0, `{labels[0].name}`, to {len(labels) - 1}, `{labels[-1].name}`."
     )
+    wnids = {label.wnid for label in labels}
     for other in known_lists():
         theirs = load_labels(other)
-        if other != name and {label.wnid for label in theirs} == {label.wnid for label in labels}:
+        if other != name and "" not in wnids and {label.wnid for label in theirs} == wnids:
             text += (
                 f" The list [{other}]({root}/models/labels/{other}.txt) has the\n"
                 f"same classes in another order, from `{theirs[0].name}` on: read by it, right answers get wrong names."
