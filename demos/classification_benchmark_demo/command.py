@@ -1,0 +1,153 @@
+"""``classification_benchmark_demo``: speed and accuracy of a classifier, with Open Model Zoo's flags."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from omz.command import SUCCESS, add_common_arguments, run
+from omz.demos.common import options
+
+if TYPE_CHECKING:
+    from omz.demos.common.display import Window
+    from omz.demos.common.pipeline import Outcome
+
+DEFAULT_SECONDS = 10
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    parser = argparse.ArgumentParser(
+        description="Measure a classifier: throughput end to end and of inference alone, latency of every stage, "
+        "and accuracy with -gt.",
+        epilog="Esc or q in the window, or Ctrl-C, stops and prints the report.",
+        allow_abbrev=False,
+    )
+    options.add_model_arguments(parser)
+    options.add_inference_arguments(parser)
+    group = parser.add_argument_group("input and output")
+    group.add_argument("-i", "--input", required=True, help="picture or folder of pictures")
+    group.add_argument(
+        "-gt",
+        "--ground_truth",
+        metavar="FILE",
+        help="lines './<picture> <class index>'; -1 is the class 'other'",
+    )
+    group.add_argument(
+        "-nt", "--num_top", type=options.positive, default=5, metavar="N", help="top results (default: 5)"
+    )
+    group.add_argument(
+        "-res", "--resolution", type=options.resolution, default=(1280, 720), metavar="WxH",
+        help="size of the picture grid (default: 1280x720)",
+    )  # fmt: skip
+    group.add_argument(
+        "-time", "--time", type=whole_number, default=DEFAULT_SECONDS, metavar="S",
+        help=f"seconds of each measurement, end to end and inference only (default: {DEFAULT_SECONDS}); "
+        "0 or -1: end to end until stopped",
+    )  # fmt: skip
+    group.add_argument(
+        "--repeats", type=options.positive, default=1, metavar="N", help="measure N times and show the spread"
+    )
+    group.add_argument("-no_show", "--no_show", action="store_true", help="open no window")
+    group.add_argument(
+        "-auto_resize",
+        "--auto_resize",
+        action="store_true",
+        help="for compatibility: pictures are always resized",
+    )
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="picture of the grid: green is right, red is wrong (best class)",
+    )
+    group.add_argument(
+        "--json", metavar="FILE", help="write the report as JSON; - for stdout, instead of the text"
+    )
+    add_common_arguments(parser)
+    return parser
+
+
+def whole_number(text: str) -> int:
+    """Parse seconds for argparse: -1, 0 or more."""
+    if not re.fullmatch(r"-1|\d{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, or 0 or -1 for no limit")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``classification_benchmark_demo --help``."""
+    return run(build_parser(), _demo, argv)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from omz.demos.classification_benchmark_demo.benchmark import benchmark
+    from omz.demos.classification_benchmark_demo.grid import draw_grid
+    from omz.demos.classification_benchmark_demo.text import print_report
+    from omz.demos.common.console import console
+    from omz.demos.common.display import open_window
+    from omz.demos.common.drawing import MAX_TILES
+    from omz.demos.common.writers import PICTURE_SUFFIXES, write_json, write_picture
+    from omz.errors import UsageError
+
+    if args.output and Path(args.output).suffix.lower() not in PICTURE_SUFFIXES:
+        raise UsageError(f"-o {args.output}: expected a picture file, one of {', '.join(PICTURE_SUFFIXES)}")
+    window = open_window("classification_benchmark_demo", no_show=args.no_show)
+    try:
+        report = benchmark(
+            args.model,
+            args.input,
+            device=options.device_options(args),
+            labels=args.labels,
+            ground_truth=args.ground_truth,
+            input_options=options.input_options(args),
+            top_k=args.num_top,
+            seconds=args.time,
+            repeats=args.repeats,
+            requests=args.num_infer_requests,
+            classify_at_least=MAX_TILES if args.output else 0,
+            keep_images=window is not None,
+            on_outcome=_shower(window, args) if window else None,
+        )
+    finally:
+        if window:
+            window.close()
+    if args.output:
+        write_picture(Path(args.output), draw_grid(report, args.resolution))
+    if args.json:
+        write_json(args.json, report.to_json())
+    if args.json != "-":
+        print_report(console(), report)
+    return SUCCESS
+
+
+def _shower(window: Window, args: argparse.Namespace) -> Callable[[Outcome], bool]:
+    """Return what shows outcomes in the window and tells whether to go on."""
+    from omz.demos.classification_benchmark_demo.grid import LiveGrid
+    from omz.demos.classification_benchmark_demo.ground_truth import read_ground_truth
+    from omz.demos.common.statistics import three_digits
+
+    grid = LiveGrid(args.resolution, read_ground_truth(args.ground_truth) if args.ground_truth else {})
+    began = shown = perf_counter()
+    count = 0
+
+    def show(outcome: Outcome) -> bool:
+        nonlocal shown, count
+        count += 1
+        grid.update(outcome)
+        now = perf_counter()
+        if now - shown < 0.1:
+            return True
+        shown = now
+        return window.show(grid.draw(f"{three_digits(count / (now - began))} FPS"))
+
+    return show
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,68 @@
+"""The picture grid: what the network says of each picture, green where it is right, red where it is wrong."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omz.demos.common.drawing import MAX_TILES, SheetItem, contact_sheet, percent
+from omz.demos.common.images import Image, read_image
+from omz.demos.common.statistics import three_digits
+from omz.errors import ZooError
+
+if TYPE_CHECKING:
+    from omz.demos.classification_benchmark_demo.report import Report
+    from omz.demos.common.pipeline import Outcome
+    from omz.demos.common.topk import Prediction
+
+LIVE_TILES = 24
+
+
+def make_item(image: Image, source: str, best: Prediction, truth: dict[str, int]) -> SheetItem:
+    """Return the tile of one picture; the best class decides on its colour."""
+    index = truth.get(Path(source).name)
+    return SheetItem(image, best.label, percent(best.score), None if index is None else index == best.index)
+
+
+def draw_grid(report: Report, size: tuple[int, int]) -> Image:
+    """Return the grid of a report's first pictures (decoded again), with a line of figures on top."""
+    items = []
+    for result in report.classified[:MAX_TILES]:
+        try:
+            image = read_image(Path(result.source))
+        except ZooError:
+            continue  # it has gone since
+        items.append(make_item(image, result.source, result.top[0], report.truth))
+    figures = [
+        Path(report.model).stem,
+        ", ".join(report.execution_devices) + f" {report.precision}",
+        f"{three_digits(report.end_to_end.median)} FPS end to end",
+        f"{three_digits(report.inference_only.median)} FPS inference only",
+    ]
+    if report.accuracy:
+        figures.append(f"top-1 {percent(report.accuracy.top[1])}")
+    return contact_sheet(items, size, "  |  ".join(figures))
+
+
+class LiveGrid:
+    """The last pictures of a running benchmark, drawn at most ten times a second so that drawing costs little."""
+
+    def __init__(self, size: tuple[int, int], truth: dict[str, int]) -> None:
+        self._size, self._truth = size, truth
+        self._items: OrderedDict[str, SheetItem] = OrderedDict()
+
+    def update(self, outcome: Outcome) -> None:
+        """Take in an outcome that carries its picture."""
+        if outcome.image is None:
+            return
+        self._items.pop(outcome.source, None)
+        self._items[outcome.source] = make_item(
+            outcome.image, outcome.source, outcome.predictions[0], self._truth
+        )
+        if len(self._items) > LIVE_TILES:
+            self._items.popitem(last=False)
+
+    def draw(self, title: str) -> Image:
+        """Return the grid."""
+        return contact_sheet(list(self._items.values()), self._size, title)

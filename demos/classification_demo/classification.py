@@ -1,0 +1,111 @@
+"""Classification as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from omz.errors import InferenceError
+
+if TYPE_CHECKING:
+    from omz.demos.common.devices import DeviceOptions
+    from omz.demos.common.images import Image
+    from omz.demos.common.model import InputOptions
+    from omz.demos.common.pipeline import Outcome
+    from omz.demos.common.sources import Source
+    from omz.demos.common.topk import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a network says of one picture or frame.
+
+    Attributes:
+        source: The file, video or camera.
+        frame: Number of the frame in a video, from 0; 0 for pictures.
+        top: The best classes, best first; empty if the picture could not be decoded.
+        image: The picture, (height, width, 3) uint8 BGR, if it was asked for.
+        error: Why the picture could not be decoded; '' if it could.
+    """
+
+    source: str
+    frame: int
+    top: tuple[Prediction, ...]
+    image: Image | None = None
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        top = [{"index": p.index, "label": p.label, "score": p.score} for p in self.top]
+        return {"source": self.source, "frame": self.frame, "top": top}
+
+
+def classify(
+    model: str | Path,
+    inputs: str | Path | Sequence[str | Path] | Sequence[Image],
+    *,
+    device: str | DeviceOptions = "CPU",
+    top_k: int = 5,
+    labels: str | Path | Sequence[str] | None = None,
+    input_options: InputOptions | None = None,
+    requests: int = 0,
+    keep_images: bool = False,
+) -> list[Classified]:
+    """Classify pictures or a video.
+
+    Args:
+        model: Path of an IR's .xml file, or the name of a model converted in the current tree.
+        inputs: A picture, folder, video or camera index; or several picture files; or arrays, (height, width, 3)
+            uint8 BGR.
+        device: OpenVINO device string, or a device with settings.
+        top_k: How many classes to list, at least 1.
+        labels: Label file, list name or names; those of the IR by default.
+        input_options: How pictures become input; as the IR says by default.
+        requests: Infer requests in flight; 0 lets the device choose.
+        keep_images: Whether results carry their picture.
+
+    Returns:
+        A result for each picture or frame, in order. A picture that cannot be decoded has no classes, but ``error``.
+
+    Raises:
+        InferenceError: The model, the device or the input cannot be used, or no picture at all can be decoded.
+    """
+    from omz.demos.common.devices import DeviceOptions
+    from omz.demos.common.model import load_classifier
+    from omz.demos.common.pipeline import Pipeline
+
+    source = as_source(inputs)
+    options = DeviceOptions(device) if isinstance(device, str) else device
+    classifier = load_classifier(model, options, input_options, labels)
+    pipeline = Pipeline(classifier, requests=requests, top_k=top_k, keep_images=keep_images)
+    results = [as_classified(outcome) for outcome in pipeline.run(source)]
+    check_any_readable([result.error for result in results if result.error], len(results))
+    return results
+
+
+def as_source(inputs: str | Path | Sequence[str | Path] | Sequence[Image]) -> Source:
+    """Return the frames that ``inputs`` stands for; see :func:`classify`."""
+    from omz.demos.common.sources import Arrays, Pictures, open_source
+
+    if isinstance(inputs, str | Path):
+        return open_source(inputs)
+    if not inputs:
+        raise InferenceError("no picture is given")
+    if all(isinstance(item, str | Path) for item in inputs):
+        return Pictures([Path(item) for item in cast("Sequence[str | Path]", inputs)])
+    return Arrays(cast("Sequence[Image]", inputs))
+
+
+def as_classified(outcome: Outcome) -> Classified:
+    """Return the public form of a pipeline's outcome."""
+    error = str(outcome.error) if outcome.error else ""
+    return Classified(outcome.source, outcome.number, outcome.predictions, outcome.image, error)
+
+
+def check_any_readable(errors: Sequence[str], total: int) -> None:
+    """Raise if not one of ``total`` pictures could be decoded; ``errors`` tell why."""
+    if errors and len(errors) >= total:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise InferenceError(f"no readable picture: {errors[0]}{more}")

@@ -1,0 +1,245 @@
+"""``classification_demo``: classify pictures, a video or a camera, with Open Model Zoo's flags."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, run
+from omz.demos.common import options
+
+if TYPE_CHECKING:
+    from omz.demos.common.display import Window
+    from omz.demos.common.model import Classifier
+    from omz.demos.common.pipeline import Outcome, Pipeline
+    from omz.demos.common.sources import Source
+    from omz.demos.common.writers import Writer
+
+_log = logging.getLogger(__name__)
+
+#: Frames of a longer input than this are classified and counted, but not listed in the JSON report.
+MAX_LISTED = 100_000
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    parser = argparse.ArgumentParser(
+        description="Classify pictures, a video or a camera.",
+        epilog="Esc or q in the window, or Ctrl-C, stops and prints the metrics. "
+        "With --loop and no display give --time, or stop with Ctrl-C.",
+        allow_abbrev=False,
+    )
+    options.add_model_arguments(parser)
+    options.add_inference_arguments(parser)
+    group = parser.add_argument_group("input and output")
+    group.add_argument(
+        "-i", "--input", required=True, help="picture, folder of pictures, video or camera index"
+    )
+    group.add_argument(
+        "-topk",
+        "--topk",
+        type=int,
+        choices=range(1, 11),
+        default=5,
+        metavar="{1..10}",
+        help="classes shown (default: 5)",
+    )
+    group.add_argument("-loop", "--loop", action="store_true", help="read the input again and again")
+    group.add_argument("-time", "--time", type=options.positive, metavar="S", help="stop after S seconds")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="annotated result: picture, folder, out_%%03d.png, or .avi/.mp4/.mkv video",
+    )
+    group.add_argument(
+        "-limit", "--output_limit", type=options.count, default=1000, metavar="N",
+        help="frames stored by -o (default: 1000; 0: all)",
+    )  # fmt: skip
+    group.add_argument("-no_show", "--no_show", action="store_true", help="open no window")
+    group.add_argument(
+        "--output_resolution", type=options.resolution, metavar="WxH", help="largest size of annotated frames"
+    )
+    group.add_argument(
+        "-r", "--raw_output_message", action="store_true", help="print raw scores, and for video every frame"
+    )
+    group.add_argument(
+        "--json", metavar="FILE", help="write a report as JSON; - for stdout, instead of the text"
+    )
+    add_common_arguments(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``classification_demo --help``."""
+    return run(build_parser(), _demo, argv)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from omz.demos.classification_demo.classification import check_any_readable
+    from omz.demos.common.display import open_window
+    from omz.demos.common.model import load_classifier
+    from omz.demos.common.pipeline import Pipeline
+    from omz.demos.common.sources import open_source, repeat
+    from omz.demos.common.writers import open_writer, write_json
+
+    source = open_source(args.input)
+    writer = open_writer(args.output, source) if args.output else None
+    classifier = load_classifier(
+        args.model, options.device_options(args), options.input_options(args), args.labels
+    )
+    window = open_window("classification_demo", no_show=args.no_show)
+    pipeline = Pipeline(
+        classifier, requests=args.num_infer_requests, top_k=args.topk, keep_images=bool(window or writer)
+    )
+    session = _Session(args, source, window, writer)
+    status = SUCCESS
+    frames = repeat(source) if args.loop else source
+    outcomes = pipeline.run(frames, args.time)
+    try:
+        for outcome in outcomes:
+            if not session.take(outcome):
+                break
+    except KeyboardInterrupt:  # what was measured so far is still told
+        _log.info("interrupted")
+        status = SUCCESS if args.loop or source.kind == "camera" else INTERRUPTED
+    except BaseException:
+        session.close(keep=False)
+        raise
+    finally:
+        outcomes.close()
+    seconds = perf_counter() - session.began
+    session.close(keep=True)
+    check_any_readable(
+        [str(outcome.error) for outcome in session.unreadable], session.frames + len(session.unreadable)
+    )
+    report = session.report(classifier, pipeline, seconds)
+    if args.json:
+        write_json(args.json, report)
+    if args.json != "-":
+        session.print_metrics(classifier, report)
+    return status
+
+
+class _Session:
+    """Takes outcomes: prints, draws, shows, writes and counts them."""
+
+    def __init__(
+        self, args: argparse.Namespace, source: Source, window: Window | None, writer: Writer | None
+    ) -> None:
+        from omz.demos.common.console import console
+        from omz.demos.common.statistics import Samples, StageLatencies
+
+        self._args, self._window, self._writer = args, window, writer
+        self._still = source.kind in ("image", "folder")
+        self._out = None if args.json == "-" else console()
+        self._stored = 0
+        self._listed: list[dict[str, Any]] = []
+        self._classes: Counter[str] = Counter()
+        self.frames = 0
+        self.unreadable: list[Outcome] = []
+        self.latencies = StageLatencies()
+        self.rendering = Samples()
+        self.began = perf_counter()
+
+    def take(self, outcome: Outcome) -> bool:
+        """Deal with one outcome and return whether to go on."""
+        from omz.demos.classification_demo.classification import as_classified
+        from omz.demos.common.console import print_predictions
+
+        if outcome.error is not None or outcome.timing is None:
+            if all(outcome.source != known.source for known in self.unreadable):
+                _log.warning("%s", outcome.error)
+                self.unreadable.append(outcome)
+            return True
+        self.frames += 1
+        self.latencies.add(outcome.timing)
+        self._classes[outcome.predictions[0].label] += 1
+        if self._args.json and len(self._listed) < MAX_LISTED:
+            self._listed.append(as_classified(outcome).to_json())
+        if self._out and (self._still or self._args.raw_output_message):
+            title = outcome.source if self._still else f"{outcome.source}, frame {outcome.number}"
+            print_predictions(self._out, title, outcome.predictions, raw=self._args.raw_output_message)
+        return self._render(outcome)
+
+    def _render(self, outcome: Outcome) -> bool:
+        from omz.demos.common.drawing import annotate
+
+        limit = self._args.output_limit
+        stores = self._writer is not None and (not limit or self._stored < limit)
+        if outcome.image is None or not (stores or self._window):
+            return True
+        began = perf_counter()
+        image = annotate(outcome.image, outcome.predictions, self._args.output_resolution)
+        if stores and self._writer is not None:
+            self._writer.write(image, outcome.source)
+            self._stored += 1
+            if self._stored == limit:
+                _log.info("-o: %d frames stored, the limit (-limit)", limit)
+        self.rendering.add(perf_counter() - began)
+        return self._window is None or bool(self._window.show(image, wait_ms=0 if self._still else 1))
+
+    def close(self, *, keep: bool) -> None:
+        """Finish the output and close the window."""
+        if self._writer is not None:
+            self._writer.close(keep=keep)
+        if self._window is not None:
+            self._window.close()
+
+    def report(self, classifier: Classifier, pipeline: Pipeline, seconds: float) -> dict[str, Any]:
+        """Return the report that ``--json`` writes."""
+        from omz.demos.common.statistics import round_to_three
+
+        summaries = self.latencies.summaries()
+        if rendering := self.rendering.summary():
+            summaries["rendering"] = rendering
+        return {
+            "model": str(classifier.path),
+            "device": classifier.options.device,
+            "execution_devices": classifier.execution_devices,
+            "images": self._listed,
+            "unreadable": [{"source": bad.source, "error": str(bad.error)} for bad in self.unreadable],
+            "metrics": {
+                "frames": self.frames,
+                "seconds": round_to_three(seconds, digits=5),
+                "fps": round_to_three(self.frames / seconds, digits=5),
+                "requests": pipeline.request_count,
+                "precision": classifier.precision,
+                "compile_seconds": round_to_three(classifier.compile_seconds),
+                "compiled_from_cache": classifier.from_cache,
+                "latency": {stage: summary.to_json() for stage, summary in summaries.items()},
+            },
+        }
+
+    def print_metrics(self, classifier: Classifier, report: dict[str, Any]) -> None:
+        """Print the summary for people."""
+        from omz.demos.common.console import bar, console, latency_table
+        from omz.demos.common.statistics import three_digits
+
+        out = self._out or console()
+        if not self._still and self.frames:
+            out.print("most frequent classes", style="bold")
+            for label, count in self._classes.most_common(self._args.topk):
+                out.print(f"  {count:>7} frames  {bar(count / self.frames):<24}  {label}", soft_wrap=True)
+        summaries = self.latencies.summaries()
+        if rendering := self.rendering.summary():
+            summaries["rendering"] = rendering
+        if summaries:
+            out.print(latency_table(summaries, "latency, ms"))
+        metrics = report["metrics"]
+        loaded = "from the cache" if classifier.from_cache else "compiled"
+        out.print(
+            f"{self.frames} frames, {three_digits(metrics['fps'])} FPS on {', '.join(classifier.execution_devices)}"
+            f" {classifier.precision} ({loaded} in {three_digits(classifier.compile_seconds)} s)",
+            soft_wrap=True,
+        )
+        if self.unreadable:
+            out.print(f"not readable: {len(self.unreadable)} (named above)", style="red")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

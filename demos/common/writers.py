@@ -1,0 +1,218 @@
+"""Write annotated frames: one picture, a folder, numbered pictures or a video. Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Protocol
+
+from omz.demos.common import opencv
+from omz.demos.common.images import Image
+from omz.demos.common.sources import Source
+from omz.errors import InferenceError, UsageError
+
+PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "MJPG"}
+
+
+class Writer(Protocol):
+    """Takes annotated frames one by one."""
+
+    def write(self, image: Image, source: str) -> None:
+        """Write the next frame, which was made from ``source``."""
+
+    def close(self, *, keep: bool = True) -> None:
+        """Finish; ``keep=False`` leaves nothing unfinished behind."""
+
+
+def open_writer(output: str | Path, source: Source) -> Writer:
+    """Choose by the name of the output and the kind of the source.
+
+    ``x.png`` for one picture, ``out_%03d.png`` numbered pictures, ``x.avi``, ``x.mp4`` or ``x.mkv`` a video, anything
+    else a folder that gets a file for each input file.
+
+    Raises:
+        UsageError: Many frames would go into one picture.
+    """
+    path, suffix = Path(output), Path(output).suffix.lower()
+    if path.is_dir() or str(output).endswith("/") or not suffix:
+        return FolderWriter(path)
+    if suffix in CODECS:
+        return VideoWriter(path, source.fps or 2.0)
+    if suffix not in PICTURE_SUFFIXES:
+        known = ", ".join((*PICTURE_SUFFIXES, *CODECS))
+        raise UsageError(f"-o {output}: unknown suffix {suffix!r}; known: {known}; or give a folder")
+    if re.search(r"%0?\d*d", path.name):
+        return PatternWriter(path)
+    if source.kind != "image":
+        raise UsageError(
+            f"-o {output}: many pictures do not fit into one; give a folder, out_%04d{suffix} or a video"
+        )
+    return PictureWriter(path)
+
+
+def write_picture(path: Path, image: Image) -> None:
+    """Encode a picture by the suffix of ``path`` and put it there whole.
+
+    Raises:
+        InferenceError: It cannot be written.
+    """
+    cv2 = opencv.load()
+    try:
+        good, data = cv2.imencode(path.suffix, image)
+    except cv2.error as error:
+        raise InferenceError(f"{path}: cannot be encoded: {getattr(error, 'err', error)}") from error
+    if not good:
+        raise InferenceError(f"{path}: cannot be encoded")
+    write_bytes(path, data.tobytes())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file beside its target, then rename; folders are made.
+
+    Raises:
+        InferenceError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
+        ) as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).chmod(0o666 & ~_umask())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise InferenceError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(target: str, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON to a file, or to stdout where ``target`` is ``-``."""
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_bytes(Path(target), text.encode())
+
+
+class PictureWriter:
+    """One picture."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, image: Image, source: str) -> None:
+        """Write the picture."""
+        _refuse_overwriting(self._path, source)
+        write_picture(self._path, image)
+
+    def close(self, *, keep: bool = True) -> None:
+        """Nothing to do: the file is whole already."""
+
+
+class PatternWriter:
+    """Numbered pictures: ``out_%03d.png`` gives out_000.png, out_001.png ..."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._count = path, 0
+
+    def write(self, image: Image, source: str) -> None:
+        """Write the next picture."""
+        before, width, after = re.split(r"%0?(\d*)d", self._path.name, maxsplit=1)
+        path = self._path.with_name(f"{before}{self._count:0{min(int(width or 1), 9)}d}{after}")
+        _refuse_overwriting(path, source)
+        write_picture(path, image)
+        self._count += 1
+
+    def close(self, *, keep: bool = True) -> None:
+        """Nothing to do: every file is whole already."""
+
+
+class FolderWriter:
+    """A file in a folder for each input file, of the same name; for videos numbered."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._used = folder, set[str]()
+
+    def write(self, image: Image, source: str) -> None:
+        """Write the next picture."""
+        name = Path(source).name.replace(" ", "_") if source.startswith("array ") else Path(source).name
+        stem, suffix = Path(name).stem, Path(name).suffix.lower()
+        suffix = suffix if suffix in PICTURE_SUFFIXES else ".png"
+        number, unique = 0, f"{stem}{suffix}"
+        while unique in self._used:
+            number += 1
+            unique = f"{stem}_{number:06d}{suffix}"
+        self._used.add(unique)
+        _refuse_overwriting(self._folder / unique, source)
+        write_picture(self._folder / unique, image)
+
+    def close(self, *, keep: bool = True) -> None:
+        """Nothing to do: every file is whole already."""
+
+
+class VideoWriter:
+    """A video; frames of another size than the first are resized to it."""
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self._path, self._fps = path, fps
+        self._part = path.with_name(
+            f".{path.stem}.part{path.suffix}"
+        )  # OpenCV chooses the container by the suffix
+        self._writer: Any = None
+        self._size = (0, 0)
+
+    def write(self, image: Image, source: str) -> None:
+        """Append a frame.
+
+        Raises:
+            InferenceError: The file cannot be made.
+        """
+        cv2 = opencv.load()
+        if self._writer is None:
+            _refuse_overwriting(self._path, source)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            height, width = image.shape[:2]
+            self._size = (width - width % 2, height - height % 2)  # many players need even sizes
+            codec = cv2.VideoWriter_fourcc(*CODECS[self._path.suffix.lower()])
+            self._writer = cv2.VideoWriter(str(self._part), codec, self._fps, self._size)
+            if not self._writer.isOpened():
+                self.close(keep=False)
+                raise InferenceError(f"{self._path}: cannot be written as a video")
+        if (image.shape[1], image.shape[0]) != self._size:
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
+        self._writer.write(image)
+
+    def close(self, *, keep: bool = True) -> None:
+        """Finish the file and give it its name."""
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        if not keep:
+            self._part.unlink(missing_ok=True)
+            return
+        with self._part.open("rb") as file:
+            os.fsync(file.fileno())
+        self._part.replace(self._path)
+
+
+def _refuse_overwriting(path: Path, source: str) -> None:
+    if path.exists() and Path(source).exists() and path.samefile(source):
+        raise InferenceError(f"{path}: is the input; choose another -o")
