@@ -19,7 +19,7 @@ def test_lists_hold_the_same_classes_in_different_order():
     wnids = {label.wnid for label in one}
     assert len(wnids) == 1000
     assert wnids == {label.wnid for label in other}
-    assert {label.wnid: label.names for label in one} == {label.wnid: label.names for label in other}
+    assert {label.wnid: label.name for label in one} == {label.wnid: label.name for label in other}
     assert [label.wnid for label in one] == sorted(wnids)  # ILSVRC2012's order is that of the ids
     assert [label.wnid for label in other] != sorted(wnids)
 
@@ -44,9 +44,9 @@ def test_lists_equal_the_published_ones(name):
 
 
 def test_unknown_list_names_the_known_ones(tmp_path):
-    assert known_lists() == ["imagenet_2012", "imagenet_2015"]
+    assert {"imagenet_2012", "imagenet_2015"} <= set(known_lists())
     with pytest.raises(
-        DescriptorError, match=r"imagenet_2013.txt: no such label list. Known: imagenet_2012, imag"
+        DescriptorError, match=r"imagenet_2013.txt: no such label list. Known: .*imagenet_2012, imag"
     ):
         load_labels("imagenet_2013")
     (tmp_path / "secret.txt").write_text("0 - x\n")
