@@ -127,7 +127,7 @@ def write_pictures(cells: NDArray[np.float32], values: NDArray[np.int64]) -> Non
     for shown in SHOWN:
         first = int(np.flatnonzero(classes == shown)[0])
         blue, digit = divmod(shown, DIGITS)
-        look = replace(Look.random(rng, strength=0), softness=0.15, grain=0.35)  # sharp; small as a file
+        look = replace(Look.random(rng, strength=0), softness=0.15, grain=0.25)  # sharp; small as a file
         picture = draw(cells[first], bool(blue), look, SHOWN_SIZE, rng)
         _write_png(HERE / "images" / f"{('red', 'blue')[blue]}_{digit}.png", picture)
 
