@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from string import Template
 
 from omz.errors import DescriptorError
@@ -33,8 +32,8 @@ $notes
 | MParams          | $mparams |
 | Source framework | $framework |
 
-A multiplication and an addition count as two operations. `omz info --name $name` counts both figures on the
-converted model.
+A multiplication and an addition count as two operations. `omz info --name $name` counts both figures
+on the converted model.
 
 ## Accuracy
 
@@ -151,7 +150,7 @@ def render(model: Model | CompositeModel) -> str:
         subdirectory=model.subdirectory,
         root=root,
         framework=_FRAMEWORKS[model.framework],
-        notes="".join(f"\n{note}\n" for note in specification.notes),
+        notes="".join(f"\n{text}\n" for text in _paragraphs(model, specification)),
         classes=_classes(model, root),
         class_count=model.output_info[0].shape[1],
         download=_download(model),
@@ -162,6 +161,12 @@ def render(model: Model | CompositeModel) -> str:
         license_file=specification.license_file,
         license_url=model.license,
     )
+
+
+def _paragraphs(model: Model, specification: Specification) -> list[str]:
+    """Return the description, if it says more than the title above it does, and the notes."""
+    described = model.description.startswith(specification.title)
+    return [*([] if described else [model.description.strip()]), *specification.notes]
 
 
 def _figures(specification: Specification) -> dict[str, str]:
@@ -242,18 +247,18 @@ def _classes(model: Model, root: str) -> str:
 
 def _listed_classes(name: str, root: str) -> str:
     labels = load_labels(name)
-    path = PurePosixPath("models/labels") / f"{name}.txt"
+    folder = f"{root}/models/labels"
     text = (
-        f"The classes, and their order, are those of [{name}]({root}/{path}), the list that the model was trained\n"
-        f"with: from 0, `{labels[0].name}`, to {len(labels) - 1}, `{labels[-1].name}`."
+        f"The classes, and their order, are those of [{name}]({folder}/{name}.txt), the list that the model was "
+        f"trained with: from 0, `{labels[0].name}`, to {len(labels) - 1}, `{labels[-1].name}`."
     )
     wnids = {label.wnid for label in labels}
     for other in known_lists():
         theirs = load_labels(other)
         if other != name and "" not in wnids and {label.wnid for label in theirs} == wnids:
             text += (
-                f" The list [{other}]({root}/models/labels/{other}.txt) has the\n"
-                f"same classes in another order, from `{theirs[0].name}` on: read by it, right answers get wrong names."
+                f" The list [{other}]({folder}/{other}.txt) has the same classes in another order, from "
+                f"`{theirs[0].name}` on: read by it, right answers get wrong names."
             )
     return text
 
@@ -262,10 +267,10 @@ def _download(model: Model) -> str:
     sources = [source for file in model.files for source in file.sources]
     if all(isinstance(source, BundledSource) for source in sources):
         return (
-            "All files come with the toolkit: no network is needed. The downloader copies them to\n"
+            "All files come with the toolkit: no network is needed. The downloader copies them to "
             f"`{model.subdirectory}/` and checks sizes and digests:"
         )
     return (
-        f"The downloader fetches these files to `{model.subdirectory}/`, from the addresses in\n"
+        f"The downloader fetches these files to `{model.subdirectory}/`, from the addresses in "
         "[model.yml](model.yml), and checks sizes and digests:"
     )
