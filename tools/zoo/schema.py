@@ -20,7 +20,6 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -31,76 +30,24 @@ from pydantic import (
     model_validator,
 )
 
-Framework = Literal["caffe", "caffe2", "dldt", "mxnet", "onnx", "paddle", "pytorch", "tf"]
+from omz.zoo.fields import (
+    Dimension,
+    Framework,
+    GoogleDriveId,
+    HttpUrl,
+    Percent,
+    RelativePath,
+    Sha256,
+    Sha384,
+    TaskType,
+    Text,
+)
 
 #: The weight precisions that Open Model Zoo's tools name.
 PRECISIONS = ("FP16", "FP16-INT1", "FP16-INT8", "FP32", "FP32-INT1", "FP32-INT8")
 
 #: Those that a quantizable model can be quantized to.
 QUANTIZED_PRECISIONS = ("FP16-INT8", "FP32-INT8")
-
-TaskType = Literal[
-    "action_recognition",
-    "background_matting",
-    "classification",
-    "colorization",
-    "detection",
-    "face_recognition",
-    "feature_extraction",
-    "head_pose_estimation",
-    "human_pose_estimation",
-    "image_inpainting",
-    "image_processing",
-    "image_translation",
-    "instance_segmentation",
-    "machine_translation",
-    "monocular_depth_estimation",
-    "named_entity_recognition",
-    "noise_suppression",
-    "object_attributes",
-    "optical_character_recognition",
-    "place_recognition",
-    "question_answering",
-    "salient_object_detection",
-    "semantic_segmentation",
-    "sound_classification",
-    "speech_recognition",
-    "style_transfer",
-    "text_prediction",
-    "text_to_speech",
-    "time_series",
-    "token_recognition",
-]
-
-
-def _relative_path(value: str) -> str:
-    """Refuse every path that is not plainly inside the folder that it is relative to."""
-    path = PurePosixPath(value)
-    plain = value.isprintable() and "\\" not in value and ":" not in value
-    if not plain or path.is_absolute() or ".." in path.parts or path.as_posix() != value or value == ".":
-        raise ValueError("expected a plain relative path with forward slashes, without '..'")
-    return value
-
-
-def _matching(pattern: str, expected: str) -> AfterValidator:
-    """Return a validator that says in words what it expects, where a bare pattern would have to be read."""
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(f"expected {expected}")
-        return value
-
-    return AfterValidator(check)
-
-
-Text = Annotated[str, Field(min_length=1)]
-RelativePath = Annotated[str, AfterValidator(_relative_path)]
-HttpUrl = Annotated[str, _matching(r"https?://[!-.0-~]+/[!-~]*", "an address such as https://host/path")]
-#: A percentage.
-Percent = Annotated[float, Field(ge=0, le=100)]
-#: A dimension of a tensor; -1 where it is not fixed.
-Dimension = Annotated[int, Field(ge=-1, lt=1 << 31)]
 
 
 class Digest(NamedTuple):
@@ -128,7 +75,7 @@ class GoogleDriveSource(_Section):
     """A file shared on Google Drive, by its id."""
 
     type: Literal["google_drive"] = Field(alias="$type")
-    id: Annotated[str, _matching("[0-9A-Za-z_-]+", "letters, digits, '_' and '-'")]
+    id: GoogleDriveId
 
     def __str__(self) -> str:
         return f"Google Drive file {self.id}"
@@ -159,14 +106,6 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401
 
 
 Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_as_list)]
-
-
-Sha256 = Annotated[
-    str, _matching("[0-9a-fA-F]{64}", "64 hexadecimal digits (SHA-256)"), AfterValidator(str.lower)
-]
-Sha384 = Annotated[
-    str, _matching("[0-9a-fA-F]{96}", "96 hexadecimal digits (SHA-384)"), AfterValidator(str.lower)
-]
 
 
 class ModelFile(_Section):
