@@ -24,6 +24,13 @@ from omz.errors import DownloadError
 CHUNK_BYTES = 1 << 20
 XZ_MEMORY_BYTES = 256 << 20  # `xz -9` needs 65 MiB
 TAR_HEADER_BYTES = 1 << 20  # of a long name or of pax headers, which tarfile reads into memory
+_TAR_EXTENSIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -109,6 +116,9 @@ class _Unpacker:
                     raise self._refusal(member.name, "is a link or a device")
                 content = archive.extractfile(member) if member.isreg() else None
                 self._add(member.name, content, member.size)
+            # Behind the end mark of the tar are the checksums of the compressed stream.
+            while chunk := stream.read(CHUNK_BYTES):
+                self._count(len(chunk))
 
     def _add(self, name: str, content: IO[bytes] | None, size: int) -> None:
         self._members += 1
@@ -135,14 +145,17 @@ class _Unpacker:
     def _copy(self, content: IO[bytes], out: BinaryIO) -> int:
         copied = 0
         while chunk := content.read(CHUNK_BYTES):
-            self._cancel.check()
             copied += len(chunk)
-            self._bytes += len(chunk)
-            if self._bytes > self._most_bytes:
-                raise DownloadError(f"{self._archive.name}: unpacks to more than {self._most_bytes} bytes")
+            self._count(len(chunk))
             with writing(self._target):
                 out.write(chunk)
         return copied
+
+    def _count(self, size: int) -> None:
+        self._cancel.check()
+        self._bytes += size
+        if self._bytes > self._most_bytes:
+            raise DownloadError(f"{self._archive.name}: unpacks to more than {self._most_bytes} bytes")
 
     def _checked(self, name: str) -> PurePosixPath:
         path = PurePosixPath(name)
@@ -161,10 +174,7 @@ class _BoundedTarInfo(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         info = super().frombuf(buf, encoding, errors)
-        extension = info.type in tarfile.SUPPORTED_TYPES and info.type not in (
-            *tarfile.REGULAR_TYPES, tarfile.DIRTYPE,
-        )  # fmt: skip
-        if (extension or info.type == tarfile.SOLARIS_XHDTYPE) and info.size > TAR_HEADER_BYTES:
+        if info.type in _TAR_EXTENSIONS and info.size > TAR_HEADER_BYTES:
             raise DownloadError(f"a header of the archive is larger than {TAR_HEADER_BYTES} bytes")
         return info
 

@@ -23,7 +23,7 @@ from omz.zoo.schema import PRECISIONS, CompositeModel, Model, ModelFile
 log = logging.getLogger(__name__)
 
 #: How long Ctrl-C waits for threads that may be inside a read, in seconds.
-STOP_S = 1.0
+STOP_S = 0.5
 
 
 def download_models(
