@@ -24,7 +24,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     subprocess.run(["tar", "-C", source, "-xf", archive], check=True)
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            folder,
+            source,
+        ],
         check=True,
         capture_output=True,
     )
@@ -44,13 +55,17 @@ def test_wheel_holds_data_and_no_tests(wheel: Path) -> None:
     ):
         assert wanted in names
     assert any(name.endswith("licenses/licenses/APACHE-2.0-SENet.txt") for name in names)
-    assert not [name for name in names if name.startswith(("tests/", "benchmarks/")) or name.endswith("train.py")]
+    assert not [
+        name for name in names if name.startswith(("tests/", "benchmarks/")) or name.endswith("train.py")
+    ]
     assert wheel.stat().st_size < 3_000_000
 
 
 @pytest.mark.slow
 def test_wheel_runs_the_main_job_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV", "OMZ_MODELS_ROOT")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV", "OMZ_MODELS_ROOT")
+    }
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     binaries = tmp_path / "venv" / "bin"
     subprocess.run([binaries / "pip", "install", "-q", wheel], check=True, env=environment, timeout=500)
@@ -59,7 +74,12 @@ def test_wheel_runs_the_main_job_in_an_empty_environment(wheel: Path, tmp_path: 
 
     def run(*command: str) -> str:
         result = subprocess.run(
-            [binaries / command[0], *command[1:]], cwd=work, env=environment, capture_output=True, text=True, check=False
+            [binaries / command[0], *command[1:]],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert result.returncode == 0, result.stderr
         return result.stdout

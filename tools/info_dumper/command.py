@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``omz_info_dumper``."""
-    parser = argparse.ArgumentParser(
-        prog="omz_info_dumper", description="Print what the descriptors say of models, as JSON."
-    )
+    parser = argparse.ArgumentParser(description="Print what the descriptors say of models, as JSON.")
     selection.add_selection_arguments(parser)
     command.add_common_arguments(parser)
     return command.run(parser, _run, argv)
