@@ -41,7 +41,7 @@ def write_caffemodel(
     chunks: list[Chunk] = []
     if net.name:
         chunks += _message(1, [net.name.encode()])
-    for layer in net.layer:
+    for layer in legacy_input(net).layer if style == "v1" else net.layer:
         body: list[Chunk] = []
         number = V1_BLOBS if style == "v1" else BLOBS
         for blob in weights.get(layer.name, ()):
@@ -98,9 +98,9 @@ def v1_layer(layer: Any) -> Any:
         ValueError: The old format has no such type.
     """
     old = caffe_pb2.V1LayerParameter(name=layer.name, bottom=layer.bottom, top=layer.top)
-    names = {kind.replace("_", ""): kind for kind in caffe_pb2.V1LayerParameter.LayerType.keys()}  # noqa: SIM118 - no dict
+    types = {name.replace("_", ""): number for name, number in caffe_pb2.V1LayerParameter.LayerType.items()}
     try:
-        old.type = caffe_pb2.V1LayerParameter.LayerType.Value(names[layer.type.upper()])
+        old.type = types[layer.type.upper()]
     except KeyError:
         raise ValueError(f"the old format has no layer type {layer.type}") from None
     for field, value in layer.ListFields():

@@ -63,7 +63,8 @@ def weight_shapes(layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
             bias = [(inner.num_output,)] if inner.bias_term else []
             return [shape[::-1] if inner.transpose else shape, *bias]
         case "BatchNorm":
-            return [(x[1],), (x[1],), (1,)]
+            channels = x[1] if len(x) > 1 else 1
+            return [(channels,), (channels,), (1,)]
         case "Scale":
             scale = layer.scale_param
             if len(bottoms) > 1:

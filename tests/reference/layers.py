@@ -90,7 +90,7 @@ def batch_norm(message: Any, bottoms: Sequence[Array], blobs: Sequence[Array]) -
         total = float(blobs[2].reshape(-1)[0])  # mean and variance are stored as sums weighted to this total
         factor = 0.0 if total == 0 else 1.0 / total
         mean, variance = factor * blobs[0].reshape(-1), factor * blobs[1].reshape(-1)
-    shape = (1, -1) + (1,) * (x.ndim - 2)
+    shape = (1, -1) + (1,) * (x.ndim - 2) if x.ndim > 1 else (1,)  # a vector is one channel
     return (x - mean.reshape(shape)) / np.sqrt(variance + parameters.eps).reshape(shape)
 
 

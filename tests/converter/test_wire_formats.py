@@ -1,0 +1,146 @@
+"""Every dialect of the caffemodel gives the same weights, as views on the file where it can."""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nets import NetBuilder, se_resnext, synthetic_weights, v1_net, write_caffemodel
+from nets.conversion import convert_net, run_model
+from omz.converter.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
+from omz.converter.caffe.caffemodel import read_caffemodel
+from omz.errors import ParseError
+
+NET = se_resnext((1,), stem=8, width=8, cardinality=2, size=32, classes=4, reduction=4)
+WEIGHTS = synthetic_weights(NET)
+
+
+def old_net() -> Any:
+    """Return a net of layers that the format before 2014 has."""
+    net = NetBuilder("old", 16)
+    net.convolution("conv", "data", 4, 3)
+    net.layer("relu", "ReLU", ["conv"], inplace=True)
+    net.pool("pool", "conv", pool=1, kernel_size=3, stride=2)
+    net.layer("ip", "InnerProduct", ["pool"], inner_product_param={"num_output": 5})
+    net.layer("sum", "Eltwise", ["ip", "ip"])
+    net.layer("prob", "Softmax", ["sum"])
+    return net.net
+
+
+def base_of(array: np.ndarray) -> object:
+    """Return the owner of the memory that an array looks at."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and owner.base is not None:
+        owner = owner.base
+    return owner.obj if isinstance(owner, memoryview) else owner
+
+
+@pytest.mark.parametrize("style", ["packed", "unpacked", "double", "legacy_shape"])
+def test_dialects_hold_the_same_weights(style, tmp_path):
+    read = read_caffemodel(write_caffemodel(tmp_path / "m", NET, WEIGHTS, style=style))
+    assert list(read) == [layer.name for layer in NET.layer if layer.name in WEIGHTS]
+    for name, blobs in WEIGHTS.items():
+        assert len(read[name]) == len(blobs)
+        for got, expected in zip(read[name], blobs, strict=True):
+            padded = (1,) * (4 - expected.ndim) + expected.shape
+            assert got.shape == (padded if style == "legacy_shape" else expected.shape)
+            assert np.array_equal(got.ravel(), expected.ravel())
+
+
+@pytest.mark.parametrize("style", ["packed", "unpacked", "double", "legacy_shape"])
+def test_weights_are_views_on_the_file(style, tmp_path):
+    read = read_caffemodel(write_caffemodel(tmp_path / "m", NET, WEIGHTS, style=style))
+    owners = {id(base_of(blob)): base_of(blob) for blobs in read.values() for blob in blobs}
+    assert len(owners) == 1
+    assert isinstance(next(iter(owners.values())), mmap.mmap)
+
+
+@pytest.mark.parametrize("style", ["packed", "unpacked", "double", "legacy_shape"])
+def test_dialects_convert_to_the_same_network(style):
+    inputs = {"data": np.random.default_rng(0).uniform(-100, 100, (1, 3, 32, 32)).astype(np.float32)}
+    expected = run_model(convert_net(NET, WEIGHTS), inputs)["prob"]
+    assert np.array_equal(run_model(convert_net(NET, WEIGHTS, style=style), inputs)["prob"], expected)
+
+
+def test_layers_of_the_v1_format(tmp_path):
+    net = old_net()
+    weights = synthetic_weights(net)
+    read = read_caffemodel(write_caffemodel(tmp_path / "m", net, weights, style="v1"))
+    assert {name: [blob.ravel().tolist() for blob in blobs] for name, blobs in read.items()} == {
+        name: [blob.ravel().tolist() for blob in blobs] for name, blobs in weights.items()
+    }
+    inputs = {"data": np.random.default_rng(0).uniform(-100, 100, (1, 3, 16, 16)).astype(np.float32)}
+    expected = run_model(convert_net(net, weights), inputs)["prob"]
+    assert v1_net(net).layers[0].name == "conv"
+    assert np.array_equal(run_model(convert_net(net, weights, style="v1"), inputs)["prob"], expected)
+
+
+def test_caffemodels_of_protobuf_itself(tmp_path):
+    net = NetParameter(name="n")
+    blob = BlobProto(data=np.arange(6, dtype="<f4").tobytes())
+    blob.shape.dim.extend([2, 3])
+    net.layer.append(LayerParameter(name="ip", type="InnerProduct", blobs=[blob]))
+    path = tmp_path / "m"
+    path.write_bytes(net.SerializeToString())
+    assert read_caffemodel(path)["ip"][0].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.data())
+def test_any_mix_of_packed_and_unpacked_runs_is_read(tmp_path_factory, data):
+    """Protobuf lets a writer split a repeated field at will, and put other fields in between."""
+    values = np.arange(1, 1 + data.draw(st.integers(1, 12)), dtype="<f4")
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(values)), max_size=4)) | {len(values)})
+    body, start = b"", 0
+    for cut in cuts:
+        run, start = values[start:cut], cut
+        if data.draw(st.booleans()):
+            body += b"\x2a" + bytes([4 * len(run)]) + run.tobytes()
+        else:
+            body += b"".join(b"\x2d" + value.tobytes() for value in run)
+        body += data.draw(st.sampled_from([b"", b"", b"\x30\x05", b"\x92\x03\x01\x00"]))  # fields 6 and 50
+    shape = b"\x3a\x03\x0a\x01" + bytes([len(values)])
+    body = body + shape if data.draw(st.booleans()) else shape + body
+    layer = b"\x0a\x01a" + b"\x3a" + bytes([len(body)]) + body
+    path = tmp_path_factory.mktemp("mix") / "m"
+    path.write_bytes(b"\xa2\x06" + bytes([len(layer)]) + layer if len(layer) < 128 else b"")
+    if len(layer) < 128:
+        assert read_caffemodel(path)["a"][0].tolist() == values.tolist()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "empty"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS"),
+        (b"PK\x03\x04" + bytes(99), "zip"),
+        (b'name: "text"\nlayer { }\n', "damaged|cut off"),
+        (bytes(1000), "damaged|cut off"),
+        (b"\x0a\x03abc", "no weights"),
+    ],
+)
+def test_other_files_are_told_apart(content, expected, tmp_path):
+    path = tmp_path / "m.caffemodel"
+    path.write_bytes(content)
+    with pytest.raises(ParseError, match=expected) as raised:
+        read_caffemodel(path)
+    assert str(path) in str(raised.value)
+    assert len(str(raised.value).splitlines()) <= 2
+
+
+def test_shapes_that_lie_are_refused(tmp_path):
+    weights = {name: list(blobs) for name, blobs in WEIGHTS.items()}
+    path = write_caffemodel(tmp_path / "m", NET, weights)
+    content = path.read_bytes()
+    honest = b"\x0a\x04" + bytes([8, 3, 7, 7])  # shape {dim: [8, 3, 7, 7]}
+    assert content.count(honest) == 1
+    path.write_bytes(content.replace(honest, b"\x0a\x04" + bytes([8, 3, 7, 6])))
+    with pytest.raises(ParseError, match=r"conv1/7x7_s2.*\(8, 3, 7, 6\).*1176"):
+        read_caffemodel(path)
