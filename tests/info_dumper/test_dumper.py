@@ -122,7 +122,7 @@ def test_malformed_descriptor_is_one_line(tmp_path, capsys):
     assert command.main(["--all", "--models_root", str(tmp_path)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"omz_info_dumper: error: {path}: line 1: is not YAML")
+    assert f": error: {path}: line 1: is not YAML" in err
     assert err.count("\n") == 1
 
 
@@ -144,5 +144,5 @@ def test_help_and_names_are_light(arguments, tmp_path):
         [sys.executable, "-c", script, *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
-    expected = "usage: omz_info_dumper" if arguments == ["--help"] else "se-resnext-50\n"
+    expected = "usage: " if arguments == ["--help"] else "se-resnext-50\n"
     assert expected in done.stdout
