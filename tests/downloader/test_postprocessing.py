@@ -116,7 +116,7 @@ def test_a_pattern_that_never_ends_is_stopped(
     folder = zoo.add("net", file, postprocessing=[replace("(a+)+$(?<=b)", "x")])
     result = zoo.run("--quiet")
     assert result.status == 1
-    assert "net.prototxt: pattern '(a+)+$(?<=b)': takes longer than 1 s" in result.err
+    assert "net.prototxt: pattern '(a+)+$(?<=b)': takes longer than" in result.err
     assert visible(folder) == {"net.prototxt.orig": body}
 
 

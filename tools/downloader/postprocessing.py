@@ -138,7 +138,7 @@ def _run_worker(request: dict[str, str | int], cancel: CancelToken) -> dict[str,
     worker = subprocess.Popen(  # noqa: S603 - our own file, by this interpreter
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    deadline = time.monotonic() + 2 * REGEX_SECONDS  # the worker's own bound counts its processor time
+    deadline = time.monotonic() + 4 * REGEX_SECONDS  # the worker's own bound counts its processor time
     input_text: str | None = json.dumps(request)
     try:
         while True:
@@ -149,7 +149,7 @@ def _run_worker(request: dict[str, str | int], cancel: CancelToken) -> dict[str,
                 input_text = None
                 cancel.check()
                 if time.monotonic() > deadline:
-                    return {"error": f"takes longer than {2 * REGEX_SECONDS} s"}
+                    return {"error": f"takes longer than {4 * REGEX_SECONDS} s"}
     finally:
         worker.kill()
         worker.wait()
