@@ -29,8 +29,7 @@ lint: $(VENV)/.dev build/typecheck/omz
 # mypy finds packages by folder, so it is shown the folders under the names that they are imported by.
 build/typecheck/omz: Makefile
 	@rm -rf $@ && mkdir -p $@
-	@ln -s ../../../tools/* ../../../demos ../../../models $@/
-	@rm -rf $@/__pycache__
+	@cd $@ && ln -s ../../../tools/* ../../../demos ../../../models . && rm -rf __pycache__
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
