@@ -86,8 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _demo(args: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from omz.demos.classification_benchmark_demo.benchmark import benchmark
     from omz.demos.classification_benchmark_demo.grid import draw_grid
+    from omz.demos.classification_benchmark_demo.measurement import benchmark
     from omz.demos.classification_benchmark_demo.text import print_report
     from omz.demos.common.console import console
     from omz.demos.common.display import open_window

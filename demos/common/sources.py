@@ -143,12 +143,12 @@ def list_pictures(folder: Path) -> list[Path]:
     return pictures
 
 
-def natural_key(path: Path) -> list[tuple[int, int | str]]:
+def natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:
     """Return a sorting key that orders numbers in names by value."""
     parts: list[tuple[int, int | str]] = [
         (0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", path.name) if part
     ]
-    return [*parts, (1, path.name)]
+    return parts, path.name
 
 
 def repeat(source: Iterable[Frame]) -> Iterator[Frame]:

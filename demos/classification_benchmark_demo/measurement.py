@@ -137,11 +137,13 @@ class _Measurement:
         samples = self._preload(self._pipeline.request_count)
         self._pipeline.warm_up()
         for number in range(repeats if seconds > 0 else 1):
-            _log.info("repeat %d of %d: inference only, then end to end", number + 1, repeats)
+            place = f"repeat {number + 1} of {repeats}: " if repeats > 1 and seconds > 0 else ""
+            _log.info("%sinference only", place)
             rate = self._pipeline.infer_only(samples, seconds if seconds > 0 else UNLIMITED_INFERENCE_SECONDS)
             self.inference_only.append(rate.fps)
             for latency in rate.latencies:
                 self.inference_latency.add(latency)
+            _log.info("%send to end%s", place, "" if seconds > 0 else ", until stopped")
             if not self._end_to_end(seconds if seconds > 0 else None):
                 break
 

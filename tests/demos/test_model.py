@@ -1,0 +1,289 @@
+"""Finding, reading and checking an IR, and its labels."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from omz.demos.common.devices import DeviceOptions
+from omz.demos.common.labels import from_model_info, read_labels
+from omz.demos.common.locate import find_model
+from omz.demos.common.model import InputOptions, gist, load_classifier
+from omz.demos.common.pipeline import Pipeline
+from omz.demos.common.sources import Arrays
+from omz.errors import DescriptorError, InferenceError, UsageError
+
+LABELS = ("kit fox", "red", "blue", "green grass", "other", "light")
+
+
+def answer(xml, image, inputs=None, k=6, **options):
+    """Classify one picture in memory; returns the scores by class index."""
+    pipeline = Pipeline(load_classifier(xml, inputs=inputs, **options), top_k=k)
+    (outcome,) = pipeline.run(Arrays([image]))
+    return np.array([p.score for p in sorted(outcome.predictions, key=lambda p: p.index)])
+
+
+class TestFind:
+    @pytest.fixture
+    def tree(self, tmp_path):
+        for place in ("public/net/FP16", "public/net/FP32", "public/net/FP16-INT8", "samples/digits/FP16"):
+            folder = tmp_path / place
+            folder.mkdir(parents=True)
+            (folder / f"{folder.parent.name}.xml").write_text("<net/>")
+        return tmp_path
+
+    def test_fp32_goes_before_fp16_and_other_precisions(self, tree):
+        assert find_model("net", tree) == tree / "public/net/FP32/net.xml"
+        shutil.rmtree(tree / "public/net/FP32")
+        assert find_model("net", tree) == tree / "public/net/FP16/net.xml"
+        shutil.rmtree(tree / "public/net/FP16")
+        assert find_model("net", tree) == tree / "public/net/FP16-INT8/net.xml"
+
+    def test_samples_are_found_in_the_working_directory(self, tree, monkeypatch):
+        monkeypatch.chdir(tree)
+        assert find_model("digits").resolve() == tree / "samples/digits/FP16/digits.xml"
+
+    def test_a_path_is_taken_as_it_is(self, tree):
+        path = tree / "public/net/FP16/net.xml"
+        assert find_model(path) == find_model(str(path)) == path
+
+    def test_an_unknown_name_tells_the_next_command(self, tree):
+        with pytest.raises(InferenceError, match="omz_converter --name se-resnext-50"):
+            find_model("se-resnext-50", tree)
+
+    def test_patterns_are_no_names(self, tree):
+        with pytest.raises(InferenceError, match="no converted model"):
+            find_model("ne*", tree)
+
+    @pytest.mark.parametrize(
+        ("name", "why"), [("nothing.xml", "no such file"), ("public/net", "is a folder")]
+    )
+    def test_wrong_paths(self, tree, monkeypatch, name, why):
+        monkeypatch.chdir(tree)
+        with pytest.raises(InferenceError, match=why):
+            find_model(name)
+
+
+class TestAnswers:
+    """Whatever the form of the IR, the scores are those that NumPy computes."""
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            {},
+            {"layout": "NHWC"},
+            {"softmax": False},
+            {"four_dimensional": True},
+            {"shape": (-1, 3, 24, 32)},
+            {"height": 33, "width": 17},
+        ],
+        ids=str,
+    )
+    def test_scores_equal_numpy(self, build_net, picture, tmp_path, form):
+        net = build_net(tmp_path / "net.xml", **form)
+        for number in range(4):
+            image = picture(number)
+            np.testing.assert_allclose(answer(net.xml, image), net.probabilities(image), atol=1e-5)
+
+    def test_channels_mean_and_scale_are_applied_in_that_order(self, tiny, picture):
+        image = picture(5)
+        resized = _resize(image, tiny)
+        options = InputOptions(reverse_channels=True, mean=(10, 20, 30), scale=(2, 4, 5))
+        changed = (resized[..., ::-1].astype(np.float64) - [10, 20, 30]) / [2, 4, 5]
+        np.testing.assert_allclose(
+            answer(tiny.xml, image, options), _softmax(tiny.logits(changed)), atol=1e-5
+        )
+
+    def test_mean_and_scale_in_the_model_info_are_used_as_model_api_does(self, build_net, picture, tmp_path):
+        info = {"reverse_input_channels": "True", "mean_values": "10 20 30", "scale_values": "2 4 5"}
+        net = build_net(tmp_path / "net.xml", info=info)
+        image = picture(6)
+        changed = (_resize(image, net)[..., ::-1].astype(np.float64) - [10, 20, 30]) / [2, 4, 5]
+        np.testing.assert_allclose(answer(net.xml, image), _softmax(net.logits(changed)), atol=1e-5)
+
+    @pytest.mark.parametrize("number", range(4))
+    @pytest.mark.parametrize("resize_type", ["standard", "crop", "fit_to_window", "fit_to_window_letterbox"])
+    def test_model_api_gives_the_same_answer(self, build_net, picture, tmp_path, resize_type, number):
+        """Model API resizes inside the graph, so that scores may differ slightly; the best class may not."""
+        model_api = pytest.importorskip("model_api.models")
+        net = build_net(tmp_path / "net.xml", height=32, info={"resize_type": resize_type})
+        image = picture(20 + number, 90, 200)
+        scores = answer(net.xml, image)
+        theirs = model_api.ClassificationModel.create_model(str(net.xml))(image)
+        best = theirs.top_labels[0]
+        assert best.id == scores.argmax()
+        assert best.name == LABELS[best.id].replace(" ", "_")
+        assert best.confidence == pytest.approx(scores.max(), abs=0.05)
+
+
+def _resize(image, net):
+    import cv2
+
+    return cv2.resize(image, (net.width, net.height), interpolation=cv2.INTER_LINEAR)
+
+
+def _softmax(logits):
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
+
+
+class TestLabels:
+    def test_from_the_ir(self, tiny):
+        assert load_classifier(tiny.xml).labels == LABELS
+
+    def test_blanks_come_back(self):
+        assert from_model_info("kit_fox tench great_white_shark") == ["kit fox", "tench", "great white shark"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "# comment\n0 n02119789 a b, other name\n1 - c\n\n2 n00000002 d\n",
+            "n02119789 a b, other name\nn00000001 c\nn00000002 d\n",
+            "a b\nc\nd\n",
+            "\ufeffa b\r\nc\r\nd",
+        ],
+        ids=["own", "Open Model Zoo", "names", "Windows"],
+    )
+    def test_three_formats(self, tmp_path, text):
+        path = tmp_path / "labels.txt"
+        path.write_bytes(text.encode())
+        assert read_labels(path) == ["a b", "c", "d"]
+
+    def test_lists_of_the_toolkit_by_name(self):
+        assert read_labels("imagenet_2015")[0] == "kit fox"
+        assert read_labels("imagenet_2012")[0] == "tench"
+        assert len(read_labels("imagenet_2012")) == 1000
+
+    @pytest.mark.parametrize(
+        ("content", "why"),
+        [
+            (b"", "no label"),
+            (b"\n \n", "no label"),
+            (b"\xff\xfe\x00", "UTF-8"),
+            (b"n01440764 tench\ngoldfish\n", "entry 2"),
+            (b"0 n01440764 tench\n2 n01443537 goldfish\n", "line 2"),
+        ],
+    )
+    def test_what_is_no_list(self, tmp_path, content, why):
+        path = tmp_path / "labels.txt"
+        path.write_bytes(content)
+        with pytest.raises((InferenceError, DescriptorError), match=why) as error:
+            read_labels(path)
+        assert str(path) in str(error.value)
+
+    def test_unknown_list_and_missing_file(self):
+        with pytest.raises(DescriptorError, match="imagenet_2015"):
+            read_labels("imagenet_1999")
+        with pytest.raises(InferenceError, match="no such label file"):
+            read_labels("nothing.txt")
+
+    @pytest.mark.parametrize("count", [5, 7])
+    def test_wrong_length_is_refused_with_both_numbers(self, tiny, tmp_path, count):
+        path = tmp_path / "labels.txt"
+        path.write_text("\n".join(f"name {n}" for n in range(count)))
+        with pytest.raises(InferenceError, match=rf"{count} labels, but .* has 6 classes"):
+            load_classifier(tiny.xml, labels=path)
+
+    def test_wrong_length_inside_the_ir_is_refused_too(self, build_net, tmp_path):
+        net = build_net(tmp_path / "net.xml", labels=("a", "b"))
+        with pytest.raises(InferenceError, match="2 labels"):
+            load_classifier(net.xml)
+        assert load_classifier(net.xml, labels=LABELS).labels == LABELS
+
+    def test_without_any_labels_classes_are_numbered(self, build_net, tmp_path):
+        net = build_net(tmp_path / "net.xml", labels=None)
+        assert load_classifier(net.xml).labels == ("#0", "#1", "#2", "#3", "#4", "#5")
+
+
+class TestDamage:
+    @pytest.fixture
+    def copy(self, tiny, tmp_path):
+        for suffix in (".xml", ".bin"):
+            shutil.copy(tiny.xml.with_suffix(suffix), tmp_path / f"net{suffix}")
+        return tmp_path / "net.xml"
+
+    def refuse(self, xml):
+        with pytest.raises(InferenceError) as error:
+            load_classifier(xml)
+        message = str(error.value)
+        assert "net." in message
+        assert len(message.splitlines()) <= 2
+        assert "src/" not in message  # OpenVINO's own sources mean nothing to users
+        return message
+
+    def test_missing_bin(self, copy):
+        copy.with_suffix(".bin").unlink()
+        assert "net.bin: missing" in self.refuse(copy)
+
+    @pytest.mark.parametrize("kept", [0, 1, 0.5, -1])
+    def test_truncated_bin(self, copy, kept):
+        data = copy.with_suffix(".bin").read_bytes()
+        copy.with_suffix(".bin").write_bytes(data[: int(len(data) * kept) if 0 < kept < 1 else kept])
+        assert "Convert the model again" in self.refuse(copy)
+
+    def test_xml_truncated_anywhere(self, copy):
+        data = copy.read_bytes()
+        for percent in range(0, 100, 3):
+            copy.write_bytes(data[: len(data) * percent // 100])
+            self.refuse(copy)
+
+    def test_xml_that_is_something_else(self, copy, capfd):
+        for content in (b"\0" * 1000, b"<html></html>", b"PK\3\4"):
+            copy.write_bytes(content)
+            assert "is no OpenVINO IR" in self.refuse(copy)
+        assert capfd.readouterr().err == ""  # no other library writes about it either
+
+    def test_unknown_operation(self, copy):
+        copy.write_text(copy.read_text().replace('type="Convolution"', 'type="Konvolution"'))
+        assert "Konvolution" in self.refuse(copy)
+
+    @pytest.mark.parametrize(
+        "form", [{"shape": (1, 3, -1, 32)}, {"shape": (2, 3, 24, 32), "four_dimensional": False}], ids=str
+    )
+    def test_unfit_inputs(self, build_net, tmp_path, form):
+        net = build_net(tmp_path / "net.xml", **form)
+        assert "expected a batch of 1, 3 channels, fixed size" in self.refuse(net.xml)
+
+    def test_other_kinds_of_networks(self, tmp_path):
+        import openvino as ov
+        from openvino import opset13 as op
+
+        flat = op.parameter([1, 10], np.float32, name="a")
+        ov.save_model(ov.Model([op.relu(flat)], [flat], "flat"), tmp_path / "net.xml")
+        assert "expected a picture" in self.refuse(tmp_path / "net.xml")
+        plane = op.parameter([1, 3, 8, 8], np.float32, name="a")
+        ov.save_model(ov.Model([op.relu(plane)], [plane], "segmentation"), tmp_path / "net.xml")
+        assert "expected one, [1,classes]" in self.refuse(tmp_path / "net.xml")
+        pair = [op.parameter([1, 3, 8, 8], np.float32, name=name) for name in "ab"]
+        ov.save_model(ov.Model([op.add(*pair)], pair, "two"), tmp_path / "net.xml")
+        assert "has 2 inputs" in self.refuse(tmp_path / "net.xml")
+
+
+def test_bad_layout_and_values_are_wrong_usage(tiny):
+    with pytest.raises(UsageError, match="NCHW"):
+        load_classifier(tiny.xml, inputs=InputOptions(layout="CHW"))
+    with pytest.raises(UsageError, match="scale"):
+        load_classifier(tiny.xml, inputs=InputOptions(scale=(1, 0, 1)))
+
+
+def test_the_cache_folder_is_filled_and_used(tiny, tmp_path):
+    options = DeviceOptions(cache_dir=str(tmp_path / "cache"))
+    assert not load_classifier(tiny.xml, options).from_cache
+    assert list((tmp_path / "cache").iterdir())
+    assert load_classifier(tiny.xml, options).from_cache
+
+
+def test_cache_folder_that_cannot_be(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InferenceError, match="--cache_dir"):
+        load_classifier(tiny.xml, DeviceOptions(cache_dir=str(tmp_path / "file")))
+
+
+def test_gist_of_openvino_messages():
+    message = (
+        "Exception from src/a.cpp:1:\nCheck 'x' failed at src/b.cpp:2:\nIncorrect weights in bin file!\n\n"
+    )
+    assert gist(message) == "Incorrect weights in bin file!"
+    assert gist("") == "unknown error"
