@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 ORACLES ?=
 
-.PHONY: demo test lint quick proto clean
+.PHONY: demo test lint quick proto clean build/typecheck/omz
 
 demo: $(VENV)/.demo
 	$(BIN)/omz quickstart
@@ -27,7 +27,7 @@ lint: $(VENV)/.dev build/typecheck/omz
 	MYPYPATH=build/typecheck $(BIN)/mypy -p omz
 
 # mypy finds packages by folder, so it is shown the folders under the names that they are imported by.
-build/typecheck/omz: Makefile
+build/typecheck/omz:
 	@rm -rf $@ && mkdir -p $@
 	@cd $@ && ln -s ../../../tools/* ../../../demos ../../../models . && rm -rf __pycache__
 

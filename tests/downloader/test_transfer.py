@@ -13,8 +13,8 @@ import pytest
 from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
 
-from omz.downloader import files
 from omz.downloader.transfer import Backoff
+from omz.files import private_path
 
 BODY = random.Random(1).randbytes(300_000)
 ALGORITHMS = ["sha256", "sha384"]
@@ -183,7 +183,7 @@ def test_a_disk_that_takes_no_more_is_one_line(zoo: Zoo, server: Loopback) -> No
 
 def test_leftovers_of_a_killed_run_are_removed(zoo: Zoo, server: Loopback) -> None:
     folder = zoo.add("net", described("sub/net.bin", BODY, server.serve("/net", BODY)))
-    old_file, old_folder = files.private_path(folder / "sub"), files.private_path(folder)
+    old_file, old_folder = private_path(folder / "sub"), private_path(folder)
     old_folder.mkdir(parents=True)
     (old_folder / "x").touch()
     old_file.parent.mkdir()

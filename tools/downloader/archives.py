@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Self, cast
 
-from omz.downloader.files import require_space, writing
+from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
+from omz.files import writing
 
 CHUNK_BYTES = 1 << 20
 XZ_MEMORY_BYTES = 256 << 20  # `xz -9` needs 65 MiB
@@ -126,12 +127,12 @@ class _Unpacker:
             raise DownloadError(f"{self._archive.name}: holds more than {self._most_members} members")
         path = self._checked(name)
         if content is None:
-            with writing(self._target / path):
+            with writing(self._target / path, DownloadError):
                 (self._target / path).mkdir(parents=True, exist_ok=True)
             return
         if path == PurePosixPath():
             raise self._refusal(name, "has no name")
-        with writing(self._target / path):
+        with writing(self._target / path, DownloadError):
             (self._target / path).parent.mkdir(parents=True, exist_ok=True)
         try:
             out = (self._target / path).open("xb")
@@ -147,7 +148,7 @@ class _Unpacker:
         while chunk := content.read(CHUNK_BYTES):
             copied += len(chunk)
             self._count(len(chunk))
-            with writing(self._target):
+            with writing(self._target, DownloadError):
                 out.write(chunk)
         return copied
 

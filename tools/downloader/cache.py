@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from omz.downloader.files import private_path
+from omz.files import private_path
 
 log = logging.getLogger(__name__)
 

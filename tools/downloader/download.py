@@ -10,14 +10,15 @@ from pathlib import Path, PurePosixPath
 
 from omz.command import describe
 from omz.downloader.cache import Cache
-from omz.downloader.files import folder_lock, remove_leftovers, writing
+from omz.downloader.files import folder_lock, remove_leftovers
 from omz.downloader.hashes import is_whole
 from omz.downloader.pool import Cancelled, CancelToken, DaemonPool
 from omz.downloader.postprocessing import postprocess, stored_name
 from omz.downloader.progress import NullReporter, Reporter
 from omz.downloader.sources import SourceOpener
 from omz.downloader.transfer import Backoff, Transfer
-from omz.errors import ZooError
+from omz.errors import DownloadError, ZooError
+from omz.files import writing
 from omz.zoo.schema import PRECISIONS, CompositeModel, Model, ModelFile
 
 log = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ class _Run:
             return
         files = selected_files(model, self._precisions)
         folder = self._output_dir / model.subdirectory
-        with writing(folder):
+        with writing(folder, DownloadError):
             folder.mkdir(parents=True, exist_ok=True)
         with folder_lock(folder, self._cancel) as locked:
             if locked:
@@ -174,7 +175,7 @@ class _Run:
         try:
             if not self._is_there(model, file, folder):
                 target = folder / stored_name(model, file)
-                with writing(target):
+                with writing(target, DownloadError):
                     target.parent.mkdir(parents=True, exist_ok=True)
                 self._transfer.fetch(
                     file,
@@ -197,7 +198,7 @@ class _Run:
         if is_whole(stored, file, self._cancel):
             return True
         if stored != final and is_whole(final, file, self._cancel):
-            with writing(stored):
+            with writing(stored, DownloadError):
                 final.replace(stored)
             return True
         if stored.exists():

@@ -23,9 +23,10 @@ from pathlib import Path, PurePosixPath
 
 from omz.downloader import replace_worker
 from omz.downloader.archives import Limits, unpack
-from omz.downloader.files import private_path, require_space, writing
+from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
+from omz.files import private_path, writing
 from omz.zoo.schema import Model, ModelFile, RegexReplace, UnpackArchive
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def postprocess(
 def _private_folder(folder: Path) -> Iterator[Path]:
     path = private_path(folder)
     try:
-        with writing(folder):
+        with writing(folder, DownloadError):
             path.mkdir()
         yield path
     finally:
@@ -90,7 +91,7 @@ def _unpack(
     except DownloadError as error:
         raise DownloadError(f"{step.file}: {error}") from error
     # Archives may share folders (two Python wheels, say), so files are moved one by one.
-    with writing(results):
+    with writing(results, DownloadError):
         for path in _files(members):
             target = results / PurePosixPath(step.file).parent / path.relative_to(members).as_posix()
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def _replace(step: RegexReplace, source: Path, target: Path, cancel: CancelToken
             f"{where}: the file has {size} bytes; text is replaced in {MAX_TEXT_BYTES} at most"
         )
     require_space(target.parent if target.parent.is_dir() else source.parent, size)
-    with writing(target):
+    with writing(target, DownloadError):
         target.parent.mkdir(parents=True, exist_ok=True)
     replaced = private_path(target.parent)
     answer = _run_worker(
@@ -129,7 +130,7 @@ def _replace(step: RegexReplace, source: Path, target: Path, cancel: CancelToken
         raise DownloadError(
             f"{where}: expected {wanted}, found {found or 'none'}. The descriptor and the file do not fit together."
         )
-    with writing(target):
+    with writing(target, DownloadError):
         replaced.replace(target)
 
 
@@ -177,7 +178,7 @@ def _publish(results: Path, folder: Path) -> None:
         target = folder / path.relative_to(results)
         if target.is_file() and filecmp.cmp(path, target, shallow=False):
             continue
-        with writing(target):
+        with writing(target, DownloadError):
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from omz.downloader.cache import Cache
-from omz.downloader.files import require_space, whole_file
+from omz.downloader.files import require_space
 from omz.downloader.hashes import CACHE_ALGORITHM, Digester
 from omz.downloader.pool import CancelToken
 from omz.downloader.sources import CHUNK_BYTES, SourceError, SourceOpener, Stream
 from omz.errors import DownloadError
+from omz.files import whole_file
 from omz.zoo.schema import BundledSource, GoogleDriveSource, HttpSource, ModelFile
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class Transfer:
         """Write the stream to ``target`` if it is the file that was promised; returns its SHA-384."""
         digester = Digester({CACHE_ALGORITHM, *(digest.algorithm for digest in file.digests)})
         progress(0)
-        with whole_file(target) as out:
+        with whole_file(target, DownloadError) as out:
             received = self._copy(stream, file.size, digester, out, progress)
             if received < file.size:
                 # A source that announced so few bytes has another file; otherwise the line may have broken.

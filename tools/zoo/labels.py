@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omz.errors import DescriptorError
+from omz.files import read_bounded
 from omz.zoo import catalogue
 
 MAX_LABEL_BYTES = 16 << 20
@@ -77,13 +78,7 @@ def parse_labels(path: Path) -> list[Label]:
 
 
 def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_LABEL_BYTES + 1)
-    except OSError as error:
-        raise DescriptorError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > MAX_LABEL_BYTES:
-        raise DescriptorError(f"{path}: larger than {MAX_LABEL_BYTES} bytes; that is no label list")
+    content = read_bounded(path, MAX_LABEL_BYTES, "label list", DescriptorError)
     try:
         return content.decode("utf-8-sig")  # some editors put a byte order mark first
     except UnicodeDecodeError as error:

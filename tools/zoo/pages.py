@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from omz import command
 from omz.errors import DescriptorError
+from omz.files import whole_file
 from omz.zoo import selection
 
 PAGE_FILE = "README.md"
@@ -62,19 +60,6 @@ def _run(args: argparse.Namespace) -> int:
             log.error("%s is out of date. Run: omz pages --name %s", path, model.name)
             failed.append(model.name)
         else:
-            write_whole(path, content)
+            with whole_file(path, DescriptorError) as stream:
+                stream.write(content)
     return command.report_failures(failed)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there under its name whole, or as it was before."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
-        try:
-            temporary.write(content)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            Path(temporary.name).chmod(0o644)
-            Path(temporary.name).replace(path)
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise

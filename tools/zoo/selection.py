@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
+from omz.files import read_bounded
 from omz.zoo import catalogue
 
 if TYPE_CHECKING:
@@ -81,13 +82,7 @@ def read_patterns(path: Path) -> list[str]:
     Raises:
         UsageError: The file cannot be read as such a list, or holds no pattern.
     """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_LIST_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > MAX_LIST_BYTES:
-        raise UsageError(f"{path}: larger than {MAX_LIST_BYTES} bytes; that is no list of models")
+    content = read_bounded(path, MAX_LIST_BYTES, "list of models", UsageError)
     try:
         lines = content.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Sc
 from yaml.nodes import MappingNode
 
 from omz.errors import DescriptorError
+from omz.files import read_bounded
 
 try:  # the parser in C is some ten times faster, but not in every build of PyYAML
     from yaml import CSafeLoader as SafeLoader
@@ -48,13 +49,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML is untyped until a sche
     Raises:
         DescriptorError: The file cannot be read, is too large or deep, or is not such YAML; names the line.
     """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DescriptorError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > MAX_BYTES:
-        raise DescriptorError(f"{path}: larger than {MAX_BYTES} bytes; that is no descriptor")
+    content = read_bounded(path, MAX_BYTES, "descriptor", DescriptorError)
     try:
         _check_events(path, content)
         return yaml.load(content, _Loader)  # noqa: S506 - it is a safe loader

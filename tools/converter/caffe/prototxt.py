@@ -13,6 +13,7 @@ from google.protobuf import text_format
 
 from omz.converter.caffe.caffe_pb2 import NetParameter
 from omz.errors import ParseError
+from omz.files import read_bounded
 
 #: Published prototxts have at most a few hundred kilobytes.
 MAX_PROTOTXT_BYTES = 32 << 20
@@ -24,13 +25,7 @@ def read_prototxt(path: Path) -> NetParameter:
     Raises:
         ParseError: The file is not a prototxt, is too large, or holds no layer; names the file and the line.
     """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_PROTOTXT_BYTES + 1)
-    except OSError as error:
-        raise ParseError(f"{path}: cannot be read: {error.strerror}. Check --input_proto.") from error
-    if len(content) > MAX_PROTOTXT_BYTES:
-        raise ParseError(f"{path}: larger than {MAX_PROTOTXT_BYTES >> 20} MB; that is no prototxt")
+    content = read_bounded(path, MAX_PROTOTXT_BYTES, "prototxt", ParseError)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

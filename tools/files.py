@@ -1,0 +1,78 @@
+"""Files from strangers are read up to a bound; files of ours appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from omz.errors import ZooError
+
+PRIVATE_PREFIX, PRIVATE_SUFFIX = ".omz-", ".part"
+
+
+def read_bounded(path: Path, limit: int, what: str, error: type[ZooError]) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: The file.
+        limit: In bytes; the largest that is sensible.
+        what: What the file should be, for the message, such as ``label list``.
+        error: What to raise.
+
+    Raises:
+        ZooError: An ``error``: the file cannot be read, or is larger than ``limit``.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as reason:
+        raise error(f"{path}: cannot be read: {reason.strerror}") from reason
+    if len(content) > limit:
+        raise error(f"{path}: larger than {limit} bytes; that is no {what}")
+    return content
+
+
+def private_path(folder: Path) -> Path:
+    """Return a name in ``folder`` that nobody else uses and that tells what it is: an unfinished file of ours."""
+    return folder / f"{PRIVATE_PREFIX}{secrets.token_hex(8)}{PRIVATE_SUFFIX}"
+
+
+@contextmanager
+def whole_file(target: Path, error: type[ZooError]) -> Iterator[BinaryIO]:
+    """Open a private file beside ``target`` that takes its name when the block ends well.
+
+    On any exception the private file is removed and ``target`` is left as it was. The folder must be there.
+
+    Raises:
+        ZooError: An ``error``: the disk is full, or does not take the file for another reason.
+    """
+    path = private_path(target.parent)
+    try:
+        with (
+            writing(target, error),
+            path.open("xb") as stream,
+        ):  # mode "x": the user's umask, nobody else's file
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        with writing(target, error):
+            path.replace(target)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(target: Path, error: type[ZooError]) -> Iterator[None]:
+    """Turn an operating system's refusal to write into an ``error`` that names ``target``."""
+    try:
+        yield
+    except BrokenPipeError:  # of a report on stdout; no fault of the disk
+        raise
+    except OSError as reason:
+        raise error(
+            f"{target}: cannot be written: {reason.strerror or reason}. Check the free space and the permissions."
+        ) from reason
