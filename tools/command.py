@@ -88,3 +88,10 @@ def report_failures(names: Sequence[str]) -> int:
         return SUCCESS
     print("\nFAILED:", *names, sep="\n", file=sys.stderr)
     return FAILURE
+
+
+def positive_number(text: str) -> int:
+    """Parse a whole number of at least 1, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return int(text)

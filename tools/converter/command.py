@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
-from omz.errors import UsageError, ZooError
+from omz.command import SUCCESS, add_common_arguments, describe, positive_number, report_failures, run
+from omz.errors import ZooError
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--dry_run", action="store_true", help="print the conversions as caffe2ir commands, do nothing"
     )
     group.add_argument(
-        "-j", "--jobs", type=_jobs, default=1, metavar="N|auto", help="conversions at a time (default: 1)"
+        "-j",
+        "--jobs",
+        type=lambda text: os.cpu_count() or 1 if text == "auto" else positive_number(text),
+        default=1,
+        metavar="N|auto",
+        help="conversions at a time (default: 1)",
     )
     add_common_arguments(parser)
     return run(parser, _run, argv)
@@ -49,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return SUCCESS
-    wanted = _precisions(args.precisions)
+    wanted = selection.parse_precisions(args.precisions)
     models = [stage for model in selection.selected_models(args) for stage in model.stages]
     output_dir = args.output_dir or args.download_dir
     work: list[tuple[Model, list[str]]] = []
@@ -126,24 +131,6 @@ def _dry_run(args: argparse.Namespace, work: Sequence[tuple[Model, list[str]]], 
             print(f"{model.name}: error: {describe(error)}", file=sys.stderr)
             failed.append(model.name)
     return report_failures(failed)
-
-
-def _precisions(stated: str | None) -> set[str]:
-    from omz.zoo.schema import PRECISIONS
-
-    wanted = {part.strip() for part in stated.split(",")} if stated is not None else set(PRECISIONS)
-    unknown = sorted(wanted - set(PRECISIONS))
-    if unknown:
-        raise UsageError(f"--precisions: {unknown[0]!r} is none of {', '.join(PRECISIONS)}")
-    return wanted
-
-
-def _jobs(text: str) -> int:
-    if text == "auto":
-        return os.cpu_count() or 1
-    if text.isdigit() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"expected a positive number or 'auto', got {text!r}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz import command
-from omz.errors import UsageError
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--num_attempts",
         metavar="N",
-        type=_positive,
+        type=command.positive_number,
         default=DEFAULT_ATTEMPTS,
         help="how often each source is asked (default: %(default)s)",
     )
@@ -49,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         "-j",
         "--jobs",
         metavar="N|auto",
-        type=lambda text: AUTO_JOBS if text == "auto" else _positive(text),
+        type=lambda text: AUTO_JOBS if text == "auto" else command.positive_number(text),
         default=1,
         help=f"how many files are fetched at once (default: %(default)s; auto: {AUTO_JOBS})",
     )
@@ -68,19 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
-    return int(text)
-
-
 def _body(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return command.SUCCESS
     from omz.downloader.download import download_models
 
-    precisions = _precisions(args.precisions)
+    precisions = selection.parse_precisions(args.precisions)
     models = selection.selected_models(args)
     with _reporter(args) as reporter:
         failed = download_models(
@@ -93,19 +86,6 @@ def _body(args: argparse.Namespace) -> int:
             reporter=reporter,
         )
     return command.report_failures(failed)
-
-
-def _precisions(text: str | None) -> set[str] | None:
-    from omz.zoo.schema import PRECISIONS
-
-    if text is None:
-        return None
-    asked = {word.strip() for word in text.split(",")}
-    if unknown := sorted(asked - set(PRECISIONS)):
-        raise UsageError(
-            f"--precisions: unknown {', '.join(map(repr, unknown))}. Known are {', '.join(PRECISIONS)}."
-        )
-    return asked
 
 
 def _reporter(args: argparse.Namespace) -> AbstractContextManager[Reporter]:

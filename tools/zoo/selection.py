@@ -106,3 +106,21 @@ def _suggestion(pattern: str, models: Sequence[Model | CompositeModel]) -> str:
     if not close:
         return " --print_all lists the names."
     return f" Did you mean {', '.join(names[name] for name in close)}?"
+
+
+def parse_precisions(text: str | None) -> set[str]:
+    """Return the precisions of ``--precisions FP16,FP32``; all that are known for None.
+
+    Raises:
+        UsageError: One of them is not known.
+    """
+    from omz.zoo.schema import PRECISIONS
+
+    if text is None:
+        return set(PRECISIONS)
+    wanted = {part.strip() for part in text.split(",")}
+    if unknown := sorted(wanted - set(PRECISIONS)):
+        raise UsageError(
+            f"--precisions: unknown {', '.join(map(repr, unknown))}. Known are {', '.join(PRECISIONS)}."
+        )
+    return wanted
