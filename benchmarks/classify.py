@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -146,7 +147,7 @@ def run(command: list[str]) -> str:
 
 def print_table(args: argparse.Namespace, rivals: list[float], demos: list[DemoRun]) -> None:
     """Print medians, extremes and the ratios as a table in Markdown."""
-    around = [(before + after) / 2 for before, after in zip(rivals[:-1], rivals[1:], strict=True)]
+    around = [(before + after) / 2 for before, after in pairwise(rivals)]
     rows = {
         "benchmark_app": (rivals, [1.0]),
         "demo, inference only": ([one.inference_only for one in demos], []),
@@ -166,9 +167,8 @@ def print_table(args: argparse.Namespace, rivals: list[float], demos: list[DemoR
         extremes = f"{min(values):.2f} - {max(values):.2f}"
         print(f"| {name} | {median(values):.2f} | {extremes} | {median(ratios):.3f} | {spread} |")
     reached = median(rows["demo, end to end"][1])
-    print(
-        f"\nEnd to end at least {TARGET} of benchmark_app: {'met' if reached >= TARGET else 'NOT met'} ({reached:.3f})"
-    )
+    verdict = "met" if reached >= TARGET else "NOT met"
+    print(f"\nEnd to end at least {TARGET} of benchmark_app: {verdict} ({reached:.3f})")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="size of the picture grid (default: 1280x720)",
     )  # fmt: skip
     group.add_argument(
-        "-time", "--time", type=whole_number, default=DEFAULT_SECONDS, metavar="S",
+        "-time", "--time", type=duration, default=DEFAULT_SECONDS, metavar="S",
         help=f"seconds of each measurement, end to end and inference only (default: {DEFAULT_SECONDS}); "
         "0 or -1: end to end until stopped",
     )  # fmt: skip
@@ -71,11 +71,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def whole_number(text: str) -> int:
+def duration(text: str) -> float:
     """Parse seconds for argparse: -1, 0 or more."""
-    if not re.fullmatch(r"-1|\d{1,9}", text):
+    if not re.fullmatch(r"-1|\d{1,9}(\.\d{1,9})?", text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, or 0 or -1 for no limit")
-    return int(text)
+    return float(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

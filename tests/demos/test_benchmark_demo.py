@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,7 +25,7 @@ GREEN, RED, NEUTRAL = [80, 175, 76], [60, 60, 215], [150, 110, 60]
 
 @pytest.fixture
 def demo(tiny, folder, capfd):
-    def call(*arguments, inputs=folder, seconds=1):
+    def call(*arguments, inputs=folder, seconds=0.3):
         status = main(["-m", str(tiny.xml), "-i", str(inputs), "-time", str(seconds), *map(str, arguments)])
         captured = capfd.readouterr()
         return status, captured.out, captured.err
@@ -273,3 +276,15 @@ def test_unlimited_time_ends_when_told_to(tiny, folder, monkeypatch):
     assert len(seen) == 30
     assert report.latencies["total"].count == 30
     assert len(report.end_to_end.values) == 1
+
+
+@pytest.mark.slow
+def test_comparison_with_benchmark_app_runs(tiny):
+    """The target itself is for a full net on a quiet machine; here the benchmark only has to work."""
+    pytest.importorskip("openvino.tools.benchmark")
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "classify.py"
+    command = [sys.executable, str(script), "-m", str(tiny.xml), "--rounds", "1", "--seconds", "1"]
+    done = subprocess.run([*command, "--size", "64", "48"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert rows[-3:] == ["benchmark_app", "demo, inference only", "demo, end to end"]
