@@ -190,9 +190,7 @@ def _for_inputs(
 
 
 def _bracketed(numbers: Sequence[float]) -> str:
-    return (
-        f"[{','.join(f'{number:g}' if number == round(number, 4) else repr(number) for number in numbers)}]"
-    )
+    return f"[{','.join(repr(number).removesuffix('.0') for number in numbers)}]"
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -206,9 +204,8 @@ def _names(text: str) -> tuple[str, ...]:
 def _shapes(text: str) -> tuple[tuple[int, ...], ...]:
     """``[1,3,224,224]``, ``1,3,224,224``, ``(1,3,224,224)`` or several with brackets, separated by commas."""
     plain = text.replace(" ", "")
-    lists = re.findall(r"[\[(]([-0-9,]+)[\])]", plain) if plain[:1] in "[(" else [plain]
-    if plain[:1] in "[(" and len(",".join(f"[{one}]" for one in lists)) != len(plain):
-        raise argparse.ArgumentTypeError(f"expected shapes such as [1,3,224,224], got {text!r}")
+    bracketed = re.fullmatch(r"[\[(][-0-9,]+[\])](,[\[(][-0-9,]+[\])])*", plain)
+    lists = re.findall(r"[-0-9][-0-9,]*(?=[\])])", plain) if bracketed else [plain]
     try:
         shapes = tuple(tuple(int(number) for number in one.split(",")) for one in lists)
     except ValueError:

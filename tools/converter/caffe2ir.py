@@ -44,7 +44,8 @@ def _convert(args: argparse.Namespace) -> int:
     from omz.converter.ir import write_ir
 
     began = time.perf_counter()
-    model = build_model(arguments, name, {"model_type": "Classification"} if labels else {}, labels)
+    info = {"model_type": "Classification", "resize_type": "standard"} if labels else {}
+    model = build_model(arguments, name, info, labels)
     xml = args.output_dir / f"{name}.xml"
     write_ir(model, xml, compress_to_fp16=arguments.compress_to_fp16)
     if not args.quiet:

@@ -46,7 +46,7 @@ def count_cost(model: ov.Model) -> Cost:
     """Count a model with fixed shapes; where a size is not fixed, it counts as 1."""
     parameters = operations = 0
     for node in model.get_ordered_ops():
-        if "preprocessing" in node.get_rt_info() or _feeds_preprocessing(node):
+        if _is_preprocessing(node) or _feeds_preprocessing(node):
             continue
         kind = node.get_type_name()
         if kind == "Constant" and node.get_element_type().is_real():
@@ -76,13 +76,19 @@ def _sizes(value: ov.Output) -> list[int]:
     return [size.get_length() if size.is_static else 1 for size in value.get_partial_shape()]
 
 
+def _is_preprocessing(node: ov.Node) -> bool:
+    """Tell whether a node was baked in; the first convolution, which may have absorbed a scale, is the network's."""
+    kept = ("Constant", "Convert", "Convolution", "GroupConvolution")
+    marked = any(key.startswith("preprocessing") for key in node.get_rt_info())  # OpenVINO adds a version to the key
+    return marked and node.get_type_name() not in kept
+
+
 def _feeds_preprocessing(node: ov.Node) -> bool:
     """Tell whether a constant is read by preprocessing only."""
     if node.get_type_name() not in ("Constant", "Convert"):
         return False
     readers = [target.get_node() for target in node.output(0).get_target_inputs()]
     return bool(readers) and all(
-        "preprocessing" in reader.get_rt_info()
-        or (reader.get_type_name() == "Convert" and _feeds_preprocessing(reader))
+        _is_preprocessing(reader) or (reader.get_type_name() == "Convert" and _feeds_preprocessing(reader))
         for reader in readers
     )
