@@ -70,11 +70,12 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
         if any(value != 1 for value in scale):
             steps.scale(scale)
         changed.append(name)
+    known = {node.get_friendly_name() for node in model.get_ops()}
     outputs = [set(output.get_names()) for output in model.outputs]
     model = processor.build()
     for output, tensor_names in zip(model.outputs, outputs, strict=True):
         output.get_tensor().set_names(tensor_names)
-    _name_new_nodes(model, changed[0] if len(changed) == 1 else "inputs")
+    _name_new_nodes(model, known, changed[0] if len(changed) == 1 else "inputs")
     return model
 
 
@@ -101,17 +102,16 @@ def _values(kind: str, stated: Mapping[str, Sequence[float]], name: str, channel
     return values
 
 
-def _name_new_nodes(model: ov.Model, prefix: str) -> None:
-    """Name what has no name yet; OpenVINO's own names count up over the life of the process.
+def _name_new_nodes(model: ov.Model, known: set[str], prefix: str) -> None:
+    """Name what the preprocessor has inserted; OpenVINO's own names count up over the life of the process.
 
-    That is what the preprocessor has inserted. It also merges what it can into the first convolution, a new node that
-    keeps the old one's name.
+    The preprocessor also merges what it can into the first convolution, a new node that keeps the old one's name.
     """
     counts: dict[str, int] = {}
     for parameter in model.inputs:
         parameter.get_node().set_friendly_name(parameter.get_any_name())
     for node in model.get_ordered_ops():
-        if node.get_friendly_name() == node.get_name():
+        if node.get_friendly_name() not in known:
             kind = node.get_type_name()
             counts[kind] = counts.get(kind, 0) + 1
             number = f"_{counts[kind]}" if counts[kind] > 1 else ""

@@ -79,7 +79,9 @@ def _sizes(value: ov.Output) -> list[int]:
 def _is_preprocessing(node: ov.Node) -> bool:
     """Tell whether a node was baked in; the first convolution, which may have absorbed a scale, is the network's."""
     kept = ("Constant", "Convert", "Convolution", "GroupConvolution")
-    marked = any(key.startswith("preprocessing") for key in node.get_rt_info())  # OpenVINO adds a version to the key
+    marked = any(
+        key.startswith("preprocessing") for key in node.get_rt_info()
+    )  # OpenVINO adds a version to the key
     return marked and node.get_type_name() not in kept
 
 
