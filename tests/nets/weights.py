@@ -19,6 +19,7 @@ Blobs = list[np.ndarray[Any, np.dtype[np.float32]]]
 # steps of training it is 999.98 and not 1000, in single precision.
 STATISTICS_WEIGHT = 999.98236
 LOGITS_DEVIATION = 2.5  # a clear winner, but no certainty, among 1000 classes
+BRANCH_GAIN = 0.3  # training starts residual branches near 0; at 1 a deep net would answer chaotically
 PICTURES, SIDE = 4, 96  # what the statistics are taken from
 
 
@@ -41,6 +42,7 @@ def synthetic_weights(
     blobs = {name: pictures(shape, seed) for name, shape in input_shapes(small).items()}
     normalized = {name for layer in net.layer if layer.type == "BatchNorm" for name in layer.bottom}
     logits = {name for layer in net.layer if layer.type == "Softmax" for name in layer.bottom}
+    branches = {layer.bottom[1] for layer in net.layer if layer.type == "Axpy"}
     weights: dict[str, Blobs] = {}
     for layer in active_layers(small):
         if layer.type == "Input":
@@ -48,6 +50,8 @@ def synthetic_weights(
         bottoms = [blobs[name] for name in layer.bottom]
         stream = np.random.Generator(np.random.Philox(key=[seed, _number(layer.name)]))
         drawn = _draw(layer, bottoms, stream, np.float32(statistics_weight))
+        if layer.type == "Scale" and layer.top[0] in branches:
+            drawn = [blob * np.float32(BRANCH_GAIN) for blob in drawn]
         if layer.type in ("Convolution", "InnerProduct") and layer.top[0] not in normalized:
             _fit(layer, bottoms, drawn, LOGITS_DEVIATION if layer.top[0] in logits else 1.0)
         if drawn:
@@ -108,10 +112,12 @@ def _draw(layer: Any, bottoms: list[Any], stream: np.random.Generator, weight: n
             x = bottoms[0]
             axes = tuple(axis for axis in range(x.ndim) if axis != 1)
             mean, variance = x.mean(axis=axes), x.var(axis=axes)
-            variance += np.float32(0.1) * variance.mean() + np.float32(
-                1e-3
-            )  # nearly constant channels stay so
-            return [mean * weight, variance * weight, np.full(shapes[2], weight, np.float32)]
+            variance += 0.1 * variance.mean() + 1e-3  # nearly constant channels stay so
+            return [
+                np.float32(mean * weight),
+                np.float32(variance * weight),
+                np.full(shapes[2], weight, np.float32),
+            ]
         case "Scale":
             gains = [] if len(bottoms) > 1 else [stream.random(shapes[0], np.float32) * np.float32(0.6) + 0.7]
             biases = [stream.standard_normal(shape, np.float32) * 0.2 for shape in shapes[len(gains) :]]
