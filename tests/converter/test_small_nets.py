@@ -60,6 +60,32 @@ def test_folding_leaves_one_addition_per_convolution():
     assert plain.count("Multiply") > folded.count("Multiply")
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "followers", [("BatchNorm",), ("Scale",), ("BatchNorm", "Scale"), ("Scale", "Scale")]
+)
+@pytest.mark.parametrize(
+    "kind", ["Convolution", "grouped Convolution", "InnerProduct", "transposed InnerProduct"]
+)
+def test_folding_into_weights_and_biases(kind, followers, bias):
+    net = NetBuilder("fold", 8)
+    if kind.endswith("Convolution"):
+        net.convolution("y", "data", 6, 3, group=3 if kind.startswith("grouped") else 1, bias_term=bias)
+    else:
+        parameters = {"num_output": 6, "bias_term": bias, "transpose": kind.startswith("transposed")}
+        net.layer("y", "InnerProduct", ["data"], inner_product_param=parameters)
+    for number, follower in enumerate(followers):
+        parameters = {"scale_param": {"bias_term": True}} if follower == "Scale" else {}
+        net.layer(f"{follower}{number}", follower, ["y"], inplace=True, **parameters)
+    weights = synthetic_weights(net.net)
+    if bias:
+        weights["y"][1] = np.linspace(-1, 2, 6, dtype=np.float32)
+    check(net.net, weights)
+    types = operations(convert_net(net.net, weights))
+    assert types.count("Multiply") == 0
+    assert types.count("Add") == 1
+
+
 def test_folding_spares_what_another_layer_reads():
     """The convolution's own output is read as well, so BatchNorm must not change its weights."""
     net = NetBuilder("shared", 8)

@@ -253,7 +253,7 @@ RANDOM = {
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_random_layers_equal_the_reference(kind, data):
-    cases = data.draw(st.lists(RANDOM[kind], min_size=1, max_size=20))
+    cases = data.draw(st.lists(RANDOM[kind], min_size=6, max_size=20))
     compare(*cases, fuse=data.draw(st.booleans()))
 
 

@@ -107,7 +107,7 @@ def _draw(layer: Any, bottoms: list[Any], stream: np.random.Generator, weight: n
             inputs = shapes[0][0] if transposed else math.prod(shapes[0][1:])
             filters = stream.standard_normal(shapes[0], np.float32)
             filters *= np.float32(math.sqrt(2 / inputs))
-            return [filters, *(np.zeros(shape, np.float32) for shape in shapes[1:])]
+            return [filters, *(stream.standard_normal(shape, np.float32) for shape in shapes[1:])]
         case "BatchNorm":
             x = bottoms[0]
             axes = tuple(axis for axis in range(x.ndim) if axis != 1)
