@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from omz.errors import UsageError, ZooError
 from omz.version import __version__
 
+#: Messages quote what they refuse, and files from strangers may hold names of any length.
+MAX_LINE = 1500
+
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -72,13 +75,20 @@ def run(
         return FAILURE
 
 
+def shortened(text: str, limit: int = MAX_LINE) -> str:
+    """Return ``text``, with its middle left out where it is longer than ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: 2 * limit // 3]} ... {text[-(limit // 4) :]}"
+
+
 def describe(error: BaseException) -> str:
     """Return the message of an error as at most two lines."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         return "out of memory"
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    lines = [shortened(line) for line in str(error).splitlines() if line.strip()]
     return "\n".join(lines[:2]) or type(error).__name__
 
 

@@ -183,8 +183,14 @@ def _unpacked_run(reader: _Reader, position: int, end: int, tag_size: int, dtype
     """Return the numbers of a run of fields [tag, number][tag, number]... that starts at ``position``."""
     record = np.dtype([("tag", f"V{tag_size}"), ("number", dtype)])
     records = np.frombuffer(reader.mapped, record, (end - position) // record.itemsize, position)
-    other = records["tag"] != records["tag"][0]
-    length = int(other.argmax()) if other.any() else len(records)
+    first, length, step = records["tag"][0], 0, 64
+    while length < len(records):  # in growing steps, so that short runs cost no more than their own bytes
+        other = records["tag"][length : length + step] != first
+        if other.any():
+            length += int(other.argmax())
+            break
+        length += len(other)
+        step *= 2
     run: Blob = records["number"][:length]
     return run
 

@@ -49,11 +49,12 @@ def convert(
         net = with_outputs(net, outputs)
         refuse_unsupported(net)
     weights = read_caffemodel(caffemodel)
-    net = with_weights(net, weights)
+    with located(f"{prototxt} with {caffemodel.name}"):
+        net = with_weights(net, weights)
+        model = emit(fold(net) if fuse else net)
     if unused := [name for name in weights if name not in known]:
         log.info("%s: not in the prototxt and so not used: %s", caffemodel, listed(unused))
-    with located(f"{prototxt} with {caffemodel.name}"):
-        return emit(fold(net) if fuse else net)
+    return model
 
 
 def _by_name(

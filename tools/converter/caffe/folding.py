@@ -2,10 +2,10 @@
 
 The order of the passes, and why:
 
-1. ``batchnorm_as_scale``: at inference BatchNorm is a scale and a shift per channel.
-2. ``merge_scales``: so BatchNorm + Scale, Caffe's usual pair, becomes one Scale.
-3. ``fold_into_weights``: which the Convolution or InnerProduct before it absorbs.
+1. ``merge_scales``: so that BatchNorm + Scale, Caffe's usual pair, becomes one Scale.
+2. ``fold_into_weights``: which the Convolution or InnerProduct before it absorbs.
 
+At inference BatchNorm is a scale and a shift per channel, so both passes take it for a Scale.
 A pass changes only what it can prove to be the same; what does not fit (weights of another shape than the layer
 wants, a blob that somebody else reads too) is left for the translators, which know how to complain.
 """
@@ -24,17 +24,9 @@ from omz.errors import ShapeError, UnsupportedLayerError
 
 def fold(net: Net) -> Net:
     """Apply all passes."""
-    for one_pass in (batchnorm_as_scale, merge_scales, fold_into_weights):
+    for one_pass in (merge_scales, fold_into_weights):
         net = one_pass(net)
     return net
-
-
-def batchnorm_as_scale(net: Net) -> Net:
-    """Replace every BatchNorm by the Scale that it is at inference."""
-    layers = [
-        _as_scale(layer) if layer.type == "BatchNorm" and layer.blobs else layer for layer in net.layers
-    ]
-    return replace(net, layers=tuple(layers))
 
 
 def batchnorm_coefficients(layer: Layer) -> tuple[Blob, Blob]:
@@ -69,14 +61,20 @@ def batchnorm_coefficients(layer: Layer) -> tuple[Blob, Blob]:
 
 
 def merge_scales(net: Net) -> Net:
-    """Replace a Scale of a Scale by one."""
+    """Replace a scale of a scale by one."""
     consumers = net.consumers()
     producers: dict[str, int] = {}
     layers: list[Layer | None] = []
     for layer in net.layers:
         at = producers.get(layer.bottoms[0]) if _is_channel_scale(layer) else None
         before = layers[at] if at is not None else None
-        if before is not None and _is_channel_scale(before) and consumers[layer.bottoms[0]] == 1:
+        # One of the two must be a Scale, which tells that axis 1 is there: a vector has one channel to BatchNorm.
+        if (
+            before is not None
+            and _is_channel_scale(before)
+            and "Scale" in (before.type, layer.type)
+            and consumers[layer.bottoms[0]] == 1
+        ):
             first, second = _coefficients(before), _coefficients(layer)
             if len(first[0]) == len(second[0]):
                 merged = (first[0] * second[0], first[1] * second[0] + second[1])
@@ -138,12 +136,14 @@ def _folded(layer: Layer, scale: Blob, shift: Blob) -> Layer | None:
 
 
 def _is_channel_scale(layer: Layer) -> bool:
-    """Tell whether this is a Scale by one number, or two, per channel."""
+    """Tell whether a layer scales each channel by one number, and may add another."""
+    if len(layer.bottoms) != 1 or len(layer.tops) != 1:
+        return False
+    if layer.type == "BatchNorm":
+        return [blob.size for blob in layer.blobs[1:]] == [blob.size for blob in layer.blobs[:1]] + [1]
     parameters = layer.params.scale_param
     return (
         layer.type == "Scale"
-        and len(layer.bottoms) == 1
-        and len(layer.tops) == 1
         and parameters.axis == 1
         and parameters.num_axes == 1
         and len(layer.blobs) == 1 + parameters.bias_term
@@ -152,13 +152,12 @@ def _is_channel_scale(layer: Layer) -> bool:
 
 
 def _coefficients(layer: Layer) -> tuple[Blob, Blob]:
+    """Return the scale and shift (C,) of a channel scale, in float64."""
+    if layer.type == "BatchNorm":
+        return batchnorm_coefficients(layer)
     scale = layer.blobs[0].ravel().astype(np.float64)
     shift = layer.blobs[1].ravel().astype(np.float64) if len(layer.blobs) > 1 else np.zeros(len(scale))
     return scale, shift
-
-
-def _as_scale(layer: Layer) -> Layer:
-    return _scale_layer(layer, layer.bottoms, batchnorm_coefficients(layer))
 
 
 def _scale_layer(layer: Layer, bottoms: tuple[str, ...], coefficients: tuple[Blob, Blob]) -> Layer:

@@ -299,5 +299,5 @@ def _copy(target: Any, value: Any) -> None:  # noqa: ANN401 - any of the paramet
 def listed(names: Iterable[str]) -> str:
     """Return the first few names, quoted, and how many more there are."""
     names = list(names)
-    shown = ", ".join(repr(name) for name in names[:8])
+    shown = ", ".join(repr(name[:80]) for name in names[:8])
     return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")
