@@ -483,7 +483,6 @@ def test_hostile_prototxts_are_refused(name, good, tmp_path, capsys):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kilobytes
 
 
-@pytest.mark.xfail(reason="messages quote what they refuse at any length", strict=False)
 @pytest.mark.parametrize(
     "text",
     [

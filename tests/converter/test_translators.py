@@ -287,12 +287,7 @@ def test_convolution_with_two_dilations():
     compare(Case("Convolution", f"convolution_param {{ {parameters} }}", [(1, 3, 8, 9)]))
 
 
-FOLDED_VECTOR = pytest.mark.xfail(
-    reason="folding makes a Scale of axis 1 of it, which a vector lacks", strict=False
-)
-
-
-@pytest.mark.parametrize("fuse", [False, pytest.param(True, marks=FOLDED_VECTOR)])
+@pytest.mark.parametrize("fuse", [False, True])
 def test_batch_norm_of_a_vector_has_one_channel(fuse):
     blobs = [np.float32([3]), np.float32([4]), np.float32([2])]
     compare(Case("BatchNorm", "", [(5,)], blobs), fuse=fuse)
