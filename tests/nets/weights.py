@@ -134,4 +134,4 @@ def _fit(layer: Any, bottoms: list[Any], drawn: Blobs, deviation: float) -> None
     spread = float((y - mean if has_bias else y).std()) or 1.0
     drawn[0] *= np.float32(deviation / spread)
     if has_bias:
-        drawn[1][...] = mean.reshape(drawn[1].shape) * np.float32(-deviation / spread)
+        drawn[1][...] = (drawn[1] - mean.reshape(drawn[1].shape)) * np.float32(deviation / spread)
