@@ -7,6 +7,7 @@ put out. The rules are those of Caffe's ``net.cpp`` and ``upgrade_proto.cpp``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -99,6 +100,7 @@ def build_net(message: NetParameter) -> Net:
     inputs: dict[str, tuple[int, ...]] = _legacy_inputs(message)
     current = {name: name for name in inputs}  # blob name -> id of what it holds at this point
     ids = set(inputs)
+    versions: Counter[str] = Counter()
     unread = dict.fromkeys(inputs)  # ids that nobody has read yet, in order
     layers: list[Layer] = []
     for params in _todays_layers(message):
@@ -128,7 +130,7 @@ def build_net(message: NetParameter) -> Net:
         for top in tops:
             if top in current and top not in params.bottom:
                 raise ParseError(f"layer {name!r} ({params.type}): the blob {top!r} is made twice")
-            current[top] = _fresh(top, ids)
+            current[top] = _fresh(top, ids, versions)
             unread[current[top]] = None
         layers.append(Layer(name, params.type, bottoms, tuple(current[top] for top in tops), params))
     if not layers:
@@ -209,12 +211,12 @@ def _check_names(*names: str) -> None:
             raise ParseError(f"the name {name!r} of a layer or blob has characters that are not printable")
 
 
-def _fresh(name: str, ids: set[str]) -> str:
+def _fresh(name: str, ids: set[str], versions: Counter[str]) -> str:
     """Return an id that no blob has yet: the name itself, or with the number of the version."""
-    blob, version = name, 0
+    blob = name
     while blob in ids:
-        version += 1
-        blob = f"{name}:{version}"
+        versions[name] += 1
+        blob = f"{name}:{versions[name]}"
     ids.add(blob)
     return blob
 
