@@ -74,14 +74,14 @@ def _run(args: argparse.Namespace) -> int:
         out.print(f"  {xml}  {xml.with_suffix('.bin').stat().st_size / 1000:.1f} kB of weights")
 
     irs = {precision: ir_path(model, folder, precision) for precision in PRECISIONS}
-    images, sheet = model.directory / "images", folder / "classified.png"
+    data = _from_here(model.directory)
+    images, heldout, sheet = data / "images", data / "heldout", folder / "classified.png"
     _step(out, 3, "Classify", f"classification_demo -m {irs['FP32']} -i {images} -d {args.device} --no_show")
     results = classify(irs["FP32"], images, device=args.device, keep_images=True)
     _print_results(out, results)
     _write_sheet(results, sheet, model)
     out.print(f"  all of them as one picture: {sheet}")
 
-    heldout = model.directory / "heldout"
     _step(
         out,
         4,
@@ -108,6 +108,11 @@ def _run(args: argparse.Namespace) -> int:
         f"  classification_benchmark_demo -m {NEXT} -i <folder with your pictures>\n"
     )
     return SUCCESS
+
+
+def _from_here(path: Path) -> Path:
+    """Return a path relative to the working directory where that is shorter to read."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _step(out: Console, number: int, title: str, command: str) -> None:
