@@ -8,13 +8,13 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
 from omz.demos.common import opencv
 from omz.demos.common.images import Image
 from omz.demos.common.sources import Source
 from omz.errors import InferenceError, UsageError
+from omz.files import whole_file
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "MJPG"}
@@ -80,26 +80,10 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-        ) as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).chmod(0o666 & ~_umask())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
     except OSError as error:
-        raise InferenceError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise InferenceError(f"{path.parent}: cannot be made: {error.strerror or error}") from error
+    with whole_file(path, InferenceError) as stream:
+        stream.write(data)
 
 
 def write_json(target: str, report: Mapping[str, Any]) -> None:
