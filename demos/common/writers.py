@@ -81,7 +81,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InferenceError(f"{path.parent}: cannot be made: {error.strerror or error}") from error
+        raise InferenceError(f"{path}: cannot be written: {error.strerror or error}") from error
     with whole_file(path, InferenceError) as stream:
         stream.write(data)
 
