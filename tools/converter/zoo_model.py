@@ -11,7 +11,7 @@ from string import Template
 
 from omz.converter import arguments as mo
 from omz.errors import ConversionError, located
-from omz.zoo.catalogue import load_model
+from omz.zoo.catalogue import default_root, load_model
 from omz.zoo.labels import load_labels
 from omz.zoo.schema import Model, ModelInfo
 
@@ -109,8 +109,13 @@ def convert_by_path(
 
 def download_command(model: Model, download_dir: Path) -> str:
     """Return the command that downloads a model."""
-    where = "" if download_dir.resolve() == Path.cwd() else f" -o {shlex.quote(str(download_dir))}"
-    return f"omz_downloader --name {model.name}{where}"
+    words = ["omz_downloader", "--name", model.name]
+    root = model.directory.parents[len(model.subdirectory.parts) - 1]
+    if root != default_root():
+        words += ["--models_root", str(root)]
+    if download_dir.resolve() != Path.cwd():
+        words += ["-o", str(download_dir)]
+    return shlex.join(words)
 
 
 def caffe2ir_command(model: Model, arguments: mo.Arguments, output_dir: Path, precision: str) -> str:
