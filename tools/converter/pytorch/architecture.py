@@ -275,11 +275,9 @@ def _evidence(architecture: Architecture, field: str, stated: object) -> str:
     if field in ("layers", "channels", "se_channels"):
         mine = getattr(architecture, field)
         theirs = stated if isinstance(stated, tuple) else ()
-        pairs = zip(mine, theirs, strict=False)
-        stage = next((i for i, (one, other) in enumerate(pairs) if one != other), min(len(mine), len(theirs)))
-        block = (
-            min(mine[stage : stage + 1] + theirs[stage : stage + 1], default=0) if field == "layers" else 0
-        )
+        pairs = list(zip(mine, theirs, strict=False))
+        stage = next((i for i, (one, other) in enumerate(pairs) if one != other), len(pairs))
+        block = min(pairs[stage]) if field == "layers" and stage < len(pairs) else 0
         layer = (
             architecture.se_names[0] if field == "se_channels" else last if field == "channels" else "conv1"
         )

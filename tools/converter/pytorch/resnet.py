@@ -160,14 +160,14 @@ class _Builder:
 
         With coefficients in float64, and the result in float32::
 
-        y = (W x - mean) * gamma / sqrt(variance + epsilon) + beta
+            y = (W x - mean) * gamma / sqrt(variance + epsilon) + beta
         """
         gamma, beta, mean, variance = (
             self._state[f"{norm}.{role}"].astype(np.float64)
             for role in ("weight", "bias", "running_mean", "running_var")
         )
-        if not (variance + self._architecture.epsilon > 0).all():
-            raise ConversionError(f"tensor '{norm}.running_var' has negative numbers, or what is no number")
+        if not (variance >= 0).all():
+            raise ConversionError(f"tensor '{norm}.running_var' has numbers below 0, or NaN; no variance is")
         with np.errstate(all="ignore"):  # a network with infinities in it gives infinities, as in PyTorch
             scale = gamma / np.sqrt(variance + self._architecture.epsilon)
             weights = self._state[f"{conv}.weight"]
