@@ -14,8 +14,8 @@ from omz.converter.pytorch.architecture import (
     Architecture,
     parameter_shapes,
     read_architecture,
-    with_declared,
 )
+from omz.converter.pytorch.declaration import with_declared
 from omz.errors import ConversionError
 
 TINY = {"layers": (1, 2), "channels": (16, 32), "stem_width": 16, "classes": 10}

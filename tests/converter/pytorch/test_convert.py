@@ -93,7 +93,7 @@ def test_types_of_numbers(dtype, kind, tmp_path):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("kind", ("legacy", "zip"))
+@pytest.mark.parametrize("kind", ["legacy", "zip"])
 def test_wrapped_as_training_saves_it(kind, tmp_path):
     state = random_state(TINY)
     wrap = lambda tensors: {"state_dict": {f"module.{n}": t for n, t in tensors.items()}}  # noqa: E731

@@ -17,7 +17,7 @@ from nets.timm_resnets import VARIANTS, pictures, random_state
 from omz.converter.ir import write_ir
 from omz.converter.pytorch.architecture import SE_NAMES, read_architecture
 from omz.converter.pytorch.resnet import build_resnet
-from omz.errors import ConversionError
+from omz.errors import ConversionError, ShapeError
 
 # Both compute in single precision, in another order and with BatchNorm folded: measured 1e-6 at most.
 FP32_TOLERANCE = 1e-4
@@ -208,3 +208,9 @@ def test_impossible_statistics(value):
 def test_a_picture_that_is_too_large():
     with pytest.raises(ConversionError, match=r"input 'data': .* more than 2\^31 elements"):
         build(random_state(TINY), (1 << 20, 1 << 20))
+
+
+def test_shapes_that_do_not_meet():
+    """An even kernel in the shortcut makes another size than the branch, in timm as well."""
+    with pytest.raises(ShapeError, match=r"'layer2\.0\.add': .*inconsistent"):
+        build(random_state({**TINY, "down_kernel_size": 2}))

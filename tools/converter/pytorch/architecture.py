@@ -11,7 +11,7 @@ only ``epsilon`` can be declared.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -120,68 +120,19 @@ def read_architecture(state: State) -> Architecture:
         ConversionError: It is no ResNet of timm's, or one of a kind that is not supported; names the tensor that does
             not fit.
     """
-    deep = "conv1.0.weight" in state
-    block: Literal["basic", "bottleneck"] = "bottleneck" if "layer1.0.conv3.weight" in state else "basic"
-    expansion = 4 if block == "bottleneck" else 1
     stages = _count(state, "layer{}.0.conv1.weight", first=1)
     if not stages:
-        _shape(state, "conv1.0.weight" if deep else "conv1.weight", 4)
+        _shape(state, "conv1.0.weight" if "conv1.0.weight" in state else "conv1.weight", 4)
         _shape(state, "layer1.0.conv1.weight", 4)
-    layers = tuple(_count(state, f"layer{stage}.{{}}.conv1.weight") for stage in range(1, stages + 1))
-    last = "conv3" if block == "bottleneck" else "conv2"
-    outputs = [_shape(state, f"layer{stage}.0.{last}.weight", 4)[0] for stage in range(1, stages + 1)]
-    channels = tuple(max(output // expansion, 1) for output in outputs)
-
-    first = _shape(state, "layer1.0.conv1.weight", 4)[0]
-    width, per_group = _shape(state, "layer1.0.conv2.weight", 4)[:2]
-    cardinality = max(first // per_group, 1) if block == "bottleneck" else 1
-    # timm rounds the width of a group down, so of the base widths that fit, this is the least.
-    base_width = -(-(width // cardinality) * 64 // channels[0]) if block == "bottleneck" else 64
-
-    stem: Literal["plain", "deep", "deep_tiered"] = "plain"
-    stem_width = 0
-    if deep:
-        stem_width = _shape(state, "conv1.3.weight", 4)[0]
-        stem = "deep" if _shape(state, "conv1.0.weight", 4)[0] == stem_width else "deep_tiered"
-    else:
-        stem_width = _shape(state, "conv1.weight", 4)[0]
-
-    avg_down = any(
-        f"layer{stage}.0.downsample.1.weight" in state
-        and state[f"layer{stage}.0.downsample.1.weight"].ndim == 4
-        for stage in range(1, stages + 1)
-    )
-    halving = "layer2.0.downsample.0.weight"
-    down_kernel_size = _shape(state, halving, 4)[2] if not avg_down and halving in state else 1
-
-    se: Literal["none", "conv", "linear"] = "none"
-    se_names = next((names for names in SE_NAMES if f"layer1.0.{names[0]}.weight" in state), SE_NAMES[0])
-    se_channels: tuple[int, ...] = ()
-    squeeze = state.get(f"layer1.0.{se_names[0]}.weight")
-    if squeeze is not None:
-        se = "linear" if squeeze.ndim == 2 else "conv"
-        rank = 2 if se == "linear" else 4
-        names = [f"layer{stage}.0.{se_names[0]}.weight" for stage in range(1, stages + 1)]
-        se_channels = tuple(_shape(state, name, rank)[0] for name in names)
-
     classifier = next((name for name in CLASSIFIERS if f"{name}.weight" in state), CLASSIFIERS[0])
     architecture = Architecture(
-        block=block,
-        layers=layers,
-        channels=channels,
-        cardinality=cardinality,
-        base_width=base_width,
-        block_reduce_first=max(width // first, 1),
-        stem=stem,
-        stem_width=stem_width,
-        avg_down=avg_down,
-        down_kernel_size=down_kernel_size,
-        se=se,
-        se_channels=se_channels,
-        se_bias=squeeze is None or f"layer1.0.{se_names[0]}.bias" in state,
-        se_names=se_names,
+        layers=tuple(_count(state, f"layer{stage}.{{}}.conv1.weight") for stage in range(1, stages + 1)),
         classes=_shape(state, f"{classifier}.weight", 2)[0],
         classifier=classifier,
+        **_stem(state),
+        **_blocks(state, stages),
+        **_shortcuts(state, stages),
+        **_squeeze_and_excitation(state, stages),
     )
     _check_tensors(state, parameter_shapes(architecture))
     return architecture
@@ -235,71 +186,57 @@ def parameter_shapes(architecture: Architecture) -> dict[str, Shape]:
     return shapes
 
 
-def with_declared(architecture: Architecture, declared: Mapping[str, object], state: State) -> Architecture:
-    """Check what a descriptor says of the network, and take from it what the file cannot tell.
-
-    Args:
-        architecture: As read off the file.
-        declared: Some of the fields of :class:`Architecture`; a list stands for a tuple.
-        state: The tensors, for the message.
-
-    Raises:
-        ConversionError: A field is unknown, or contradicts the file; names field, both values and a tensor.
-    """
-    known = [field.name for field in fields(Architecture)]
-    for name, value in declared.items():
-        if name not in known:
-            raise ConversionError(f"unknown field {name!r} of a ResNet; known are {', '.join(known)}")
-        if name == "epsilon":
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-                raise ConversionError(
-                    f"field 'epsilon' is declared {value!r}; expected a number between 0 and 1"
-                )
-            architecture = replace(architecture, epsilon=float(value))
-            continue
-        found = getattr(architecture, name)
-        stated = tuple(value) if isinstance(value, list) else value
-        if type(stated) is not type(found) or stated != found:
-            tensor = _evidence(architecture, name, stated)
-            seen = f"has shape {state[tensor].shape}" if tensor in state else "is not there"
-            raise ConversionError(
-                f"field {name!r} is declared {_plain(stated)}, the file has {_plain(found)}: "
-                f"tensor {tensor!r} {seen}. Is it the file of another model?"
-            )
-    return architecture
+def _stem(state: State) -> dict[str, Any]:
+    """Return the fields that tell the stem."""
+    if "conv1.0.weight" not in state:
+        return {"stem": "plain", "stem_width": _shape(state, "conv1.weight", 4)[0]}
+    first, second = (_shape(state, f"conv1.{number}.weight", 4)[0] for number in (0, 3))
+    return {"stem": "deep" if first == second else "deep_tiered", "stem_width": second}
 
 
-def _evidence(architecture: Architecture, field: str, stated: object) -> str:
-    """Return the name of a tensor that shows the value of a field, or that is missing for it to be ``stated``."""
-    last = architecture.convolutions[-1]
-    if field in ("layers", "channels", "se_channels"):
-        mine = getattr(architecture, field)
-        theirs = stated if isinstance(stated, tuple) else ()
-        pairs = list(zip(mine, theirs, strict=False))
-        stage = next((i for i, (one, other) in enumerate(pairs) if one != other), len(pairs))
-        block = min(pairs[stage]) if field == "layers" and stage < len(pairs) else 0
-        layer = (
-            architecture.se_names[0] if field == "se_channels" else last if field == "channels" else "conv1"
-        )
-        return f"layer{stage + 1}.{block}.{layer}.weight"
-    second_stem = "conv1.weight" if architecture.stem == "plain" else "conv1.3.weight"
-    return {
-        "block": "layer1.0.conv3.weight",
-        "block_reduce_first": "layer1.0.conv1.weight",
-        "stem": "conv1.weight" if architecture.stem == "plain" else "conv1.0.weight",
-        "stem_width": second_stem,
-        "avg_down": f"layer2.0.downsample.{1 if architecture.avg_down else 0}.weight",
-        "down_kernel_size": f"layer2.0.downsample.{1 if architecture.avg_down else 0}.weight",
-        "se": f"layer1.0.{architecture.se_names[0]}.weight",
-        "se_bias": f"layer1.0.{architecture.se_names[0]}.bias",
-        "se_names": f"layer1.0.{architecture.se_names[0]}.weight",
-        "classes": f"{architecture.classifier}.weight",
-        "classifier": f"{architecture.classifier}.weight",
-    }.get(field, "layer1.0.conv2.weight")
+def _blocks(state: State, stages: int) -> dict[str, Any]:
+    """Return the fields that tell the kind of block and its widths, from the first block of each stage."""
+    bottleneck = "layer1.0.conv3.weight" in state
+    last, expansion = ("conv3", 4) if bottleneck else ("conv2", 1)
+    outputs = (_shape(state, f"layer{stage}.0.{last}.weight", 4)[0] for stage in range(1, stages + 1))
+    channels = tuple(max(output // expansion, 1) for output in outputs)
+    first = _shape(state, "layer1.0.conv1.weight", 4)[0]
+    width, per_group = _shape(state, "layer1.0.conv2.weight", 4)[:2]
+    fields = {
+        "block": "bottleneck" if bottleneck else "basic",
+        "channels": channels,
+        "block_reduce_first": max(width // first, 1),
+    }
+    if bottleneck:
+        fields["cardinality"] = cardinality = max(first // per_group, 1)
+        # timm rounds the width of a group down, so of the base widths that fit, this is the least.
+        fields["base_width"] = -(-(width // cardinality) * 64 // channels[0])
+    return fields
 
 
-def _plain(value: object) -> str:
-    return str(list(value)) if isinstance(value, tuple) else repr(value)
+def _shortcuts(state: State, stages: int) -> dict[str, Any]:
+    """Return the fields that tell how shortcuts halve the picture; with average pooling, the convolution is second."""
+    second = (state.get(f"layer{stage}.0.downsample.1.weight") for stage in range(1, stages + 1))
+    avg_down = any(tensor is not None and tensor.ndim == 4 for tensor in second)
+    halving = "layer2.0.downsample.0.weight"
+    plain = not avg_down and halving in state
+    return {"avg_down": avg_down, "down_kernel_size": _shape(state, halving, 4)[2] if plain else 1}
+
+
+def _squeeze_and_excitation(state: State, stages: int) -> dict[str, Any]:
+    """Return the fields that tell the squeeze-and-excitation, if there is one."""
+    for names in SE_NAMES:
+        squeeze = state.get(f"layer1.0.{names[0]}.weight")
+        if squeeze is not None:
+            rank = 2 if squeeze.ndim == 2 else 4
+            layers = [f"layer{stage}.0.{names[0]}.weight" for stage in range(1, stages + 1)]
+            return {
+                "se": "linear" if rank == 2 else "conv",
+                "se_channels": tuple(_shape(state, layer, rank)[0] for layer in layers),
+                "se_bias": f"layer1.0.{names[0]}.bias" in state,
+                "se_names": names,
+            }
+    return {}
 
 
 def _count(state: State, pattern: str, first: int = 0) -> int:

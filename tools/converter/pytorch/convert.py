@@ -8,8 +8,9 @@ from pathlib import Path
 
 import openvino as ov
 
-from omz.converter.pytorch.architecture import read_architecture, with_declared
+from omz.converter.pytorch.architecture import read_architecture
 from omz.converter.pytorch.checkpoint import read_checkpoint
+from omz.converter.pytorch.declaration import with_declared
 from omz.converter.pytorch.resnet import INPUT, build_resnet
 from omz.errors import ConversionError, ShapeError, located
 

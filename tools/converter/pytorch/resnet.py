@@ -101,7 +101,8 @@ class _Builder:
             branch = self._squeeze_and_excite(branch, at)
         if architecture.has_downsample(stage, block):
             data = self._downsample(data, f"{at}.downsample", stride)
-        data = self._named(f"{at}.add", ops.add(branch, data))
+        with explained(f"layer '{at}.add'"):
+            data = self._named(f"{at}.add", ops.add(branch, data))
         return self._relu(data, f"{at}.act{len(architecture.convolutions)}")
 
     def head(self, data: ov.Output) -> ov.Output:
@@ -140,9 +141,9 @@ class _Builder:
     def _convolution(
         self, data: ov.Output, conv: str, norm: str, *, stride: int = 1, groups: int = 1
     ) -> ov.Output:
-        """Add a convolution and the BatchNorm after it; an odd kernel is padded to keep the size at stride 1."""
+        """Add a convolution and the BatchNorm after it; padding leaves the size to the stride alone."""
         weights, bias = self._folded(conv, norm)
-        pad = [(weights.shape[2] - 1) // 2] * 2
+        pad = [(stride - 1 + weights.shape[2] - 1) // 2] * 2
         with explained(f"layer {conv!r}"):
             if groups > 1:
                 grouped = weights.reshape(groups, -1, *weights.shape[1:])
