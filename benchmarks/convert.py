@@ -1,10 +1,12 @@
-"""Conversion of SE-ResNeXt-50 (110 MB): whole process, time and peak memory, against the least it could take.
+"""Conversion of large models: whole process, time and peak memory, against the least it could take.
 
-    python benchmarks/convert.py [--prototxt FILE] [--rounds 5] [--mo PATH]
+    python benchmarks/convert.py [--only caffe|pytorch] [--prototxt FILE] [--rounds 5] [--mo PATH]
 
-The yardstick is ``python -c "import openvino"`` plus ``cp`` of the caffemodel, in the same run. Weights are synthetic;
-their values do not matter to the time. ``--mo`` adds the legacy Model Optimizer of another environment, as in
-``--mo other/.venv/bin/mo`` (openvino-dev[caffe]==2023.3.0), once.
+SE-ResNeXt-50 of Caffe (110 MB), and gluon_seresnext101_64x4d in PyTorch's format of 2019 (354 MB). The yardstick is
+``python -c "import openvino"`` plus ``cp`` of the weights, in the same run. Weights are synthetic; their values do not
+matter to the time. ``--mo`` adds the legacy Model Optimizer of another environment, as in
+``--mo other/.venv/bin/mo`` (openvino-dev[caffe]==2023.3.0), once. Where PyTorch is installed, the checkpoint is also
+converted the other way, once: ``torch.load``, the network built in Python, ``ov.convert_model``.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,6 +23,21 @@ from processes import interleaved, median_wall, peak, run
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests"))  # for `nets`, the tests' generators
+NAMES = {"FP32": "only-fp32", "FP16": "only-fp16", "FP32,FP16": "both"}
+CHECKPOINT = "gluon_seresnext101_64x4d"
+#: The way of those who have PyTorch and the network in Python, to the same IR, preprocessing left out.
+THROUGH_PYTORCH = f"""
+import sys
+sys.path.append({str(HERE.parent / "tests")!r})
+import openvino as ov, torch
+from converter.pytorch.torch_resnet import DEFAULTS, VARIANTS, ResNet
+state = torch.load(sys.argv[1], weights_only=True)
+with torch.device("meta"):
+    model = ResNet(DEFAULTS | VARIANTS[{CHECKPOINT!r}])
+model.load_state_dict(state, assign=True)
+converted = ov.convert_model(model.eval(), example_input=torch.zeros(1, 3, 224, 224))
+ov.save_model(converted, sys.argv[2], compress_to_fp16=sys.argv[3] == "True")
+"""
 PUBLISHED = HERE.parents[1] / "shared" / "caffe" / "SE-ResNeXt-50.prototxt"
 
 
@@ -33,45 +51,28 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mo", type=Path, help="also time this Model Optimizer, once")
+    parser.add_argument("--only", choices=("caffe", "pytorch"), help="leave out the other")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), args.prototxt, args.rounds, args.mo)
+    if args.only != "pytorch":
+        with tempfile.TemporaryDirectory() as folder:
+            measure_caffe(Path(folder), args.prototxt, args.rounds, args.mo)
+    if args.only != "caffe":
+        with tempfile.TemporaryDirectory() as folder:
+            measure_pytorch(Path(folder), args.rounds)
 
 
-def measure(folder: Path, prototxt: Path | None, rounds: int, mo: Path | None) -> None:
-    """Make the model, time everything in turn, print."""
+def measure_caffe(folder: Path, prototxt: Path | None, rounds: int, mo: Path | None) -> None:
+    """Make the Caffe model, time everything in turn, print."""
     if prototxt is None and PUBLISHED.is_file():
         prototxt = PUBLISHED
     # In a process of its own: a child's peak memory counts what its parent held when it was started.
     with ProcessPoolExecutor(1, get_context("spawn")) as other:
         network, weights = other.submit(make_model, folder, prototxt).result()
     size = weights.stat().st_size
-
     root = folder / "models"
-    names = {"FP32": "only-fp32", "FP16": "only-fp16", "FP32,FP16": "both"}
-    converter = str(Path(sys.executable).parent / "omz_converter")
-    commands = {
-        "python -c pass": [sys.executable, "-c", "pass"],
-        "import openvino": [sys.executable, "-c", "import openvino"],
-        "cp": ["cp", str(weights), str(folder / "copy")],
-    }
-    for precisions, name in names.items():
+    for name in NAMES.values():
         _describe(root, name, network, weights)
-        commands[precisions] = [
-            converter, "--quiet", "--models_root", str(root), "--name", name,
-            "-d", str(folder), "-o", str(folder / "out"), "--precisions", precisions,
-        ]  # fmt: skip
-    runs = interleaved(commands, rounds)
-    least = median_wall(runs["import openvino"]) + median_wall(runs["cp"])
-
-    print(
-        f"se-resnext-50, {size / 1e6:.1f} MB, median of {rounds} rounds; least = import openvino + cp = {least:.2f} s\n"
-    )
-    print("| command | wall s | of least | peak MB | of the caffemodel |")
-    print("|---|---|---|---|---|")
-    for name, results in runs.items():
-        label = f"omz_converter --precisions {name}" if name in names else f"`{name}`"
-        _row(label, median_wall(results), least, peak(results), size)
+    least = _measure("se-resnext-50", folder, root, weights, rounds)
     if mo:
         command = [
             str(mo), "--framework=caffe", f"--input_model={weights}", f"--input_proto={network}",
@@ -80,6 +81,67 @@ def measure(folder: Path, prototxt: Path | None, rounds: int, mo: Path | None) -
         ]  # fmt: skip
         result = run(command)
         _row(f"legacy Model Optimizer ({mo.name}), FP32, once", result.wall_s, least, result.peak_bytes, size)
+
+
+def measure_pytorch(folder: Path, rounds: int) -> None:
+    """Make the checkpoint, time everything in turn, print."""
+    place = folder / "public" / CHECKPOINT
+    place.mkdir(parents=True)
+    from omz.zoo import catalogue
+
+    packaged = catalogue.packaged_root()
+    descriptor = packaged / "public" / CHECKPOINT / "model.yml"
+    (file,) = catalogue.load_model(descriptor, packaged).files
+    with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        weights = other.submit(make_checkpoint, place / file.name).result()
+    # The descriptor as it is, under a name for each choice of precisions, so that none finds another's IR.
+    root = folder / "models"
+    for name in NAMES.values():
+        copy = root / "public" / name / "model.yml"
+        copy.parent.mkdir(parents=True)
+        copy.write_text(descriptor.read_text().replace(f"$dl_dir/{file.name}", str(weights)))
+    print()
+    least = _measure(CHECKPOINT, folder, root, weights, rounds)
+    if find_spec("torch"):
+        for label, half in (("FP32", "False"), ("FP16", "True")):
+            result = run([sys.executable, "-c", THROUGH_PYTORCH, str(weights), str(folder / "pt.xml"), half])
+            label = f"`torch.load` + `ov.convert_model` + `ov.save_model`, {label}, once"
+            _row(label, result.wall_s, least, result.peak_bytes, weights.stat().st_size)
+
+
+def make_checkpoint(path: Path) -> Path:
+    """Write random weights as PyTorch did in 2019."""
+    from nets.legacy_checkpoint import write_legacy
+    from nets.timm_resnets import random_state
+
+    return write_legacy(path, random_state(CHECKPOINT))
+
+
+def _measure(model: str, folder: Path, root: Path, weights: Path, rounds: int) -> float:
+    """Time the yardstick and our converter in turn, print the table, and return the least in seconds."""
+    converter = str(Path(sys.executable).parent / "omz_converter")
+    commands = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "import openvino": [sys.executable, "-c", "import openvino"],
+        "cp": ["cp", str(weights), str(folder / "copy")],
+    }
+    for precisions, name in NAMES.items():
+        commands[precisions] = [
+            converter, "--quiet", "--models_root", str(root), "--name", name,
+            "-d", str(folder), "-o", str(folder / "out"), "--precisions", precisions,
+        ]  # fmt: skip
+    runs = interleaved(commands, rounds)
+    size = weights.stat().st_size
+    least = median_wall(runs["import openvino"]) + median_wall(runs["cp"])
+    print(
+        f"{model}, {size / 1e6:.1f} MB, median of {rounds} rounds; least = import openvino + cp = {least:.2f} s\n"
+    )
+    print("| command | wall s | of least | peak MB | of the file |")
+    print("|---|---|---|---|---|")
+    for name, results in runs.items():
+        label = f"omz_converter --precisions {name}" if name in NAMES else f"`{name}`"
+        _row(label, median_wall(results), least, peak(results), size)
+    return least
 
 
 def make_model(folder: Path, prototxt: Path | None) -> tuple[Path, Path]:

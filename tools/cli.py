@@ -18,6 +18,10 @@ COMMANDS = {
         "measure speed and accuracy (classification_benchmark_demo)",
     ),
     "caffe2ir": ("omz.converter.caffe2ir", "convert any prototxt + caffemodel to IR"),
+    "torch2ir": (
+        "omz.converter.torch2ir",
+        "convert a checkpoint of timm's ResNet family to IR, without PyTorch",
+    ),
     "info": (
         "omz.info_dumper.info",
         "size and cost of a model, counted on its IR, beside the published figures",

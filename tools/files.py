@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import secrets
 from collections.abc import Iterator
@@ -34,6 +35,24 @@ def read_bounded(path: Path, limit: int, what: str, error: type[ZooError]) -> by
     if len(content) > limit:
         raise error(f"{path}: larger than {limit} bytes; that is no {what}")
     return content
+
+
+def map_file(path: Path, error: type[ZooError]) -> mmap.mmap:
+    """Map a file privately, so that its contents can be used in place.
+
+    The mapping is copy-on-write, not read-only, because OpenVINO shares memory with writable
+    arrays only. Nobody writes.
+
+    Raises:
+        ZooError: An ``error``: the file is missing, unreadable or empty.
+    """
+    try:
+        with path.open("rb") as stream:
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+    except OSError as reason:
+        raise error(f"{path}: cannot be read: {reason.strerror}") from reason
+    except ValueError as reason:  # what mmap raises on an empty file
+        raise error(f"{path}: is empty. Download it again.") from reason
 
 
 def private_path(folder: Path) -> Path:

@@ -67,7 +67,8 @@ def _run(args: argparse.Namespace) -> int:
     if download_models([model], folder):
         return FAILURE
     for file in model.files:
-        out.print(f"  {folder / model.subdirectory / file.name}  {file.size / 1000:.1f} kB, verified")
+        path = folder / model.subdirectory / file.name
+        out.print(f"  {path}  {path.stat().st_size / 1000:.1f} kB, verified")
 
     _step(out, 2, "Convert", f"omz_converter --name {SAMPLE} -d {folder} -o {folder}")
     for xml in convert_model(model, folder, folder, PRECISIONS):

@@ -23,8 +23,8 @@ class Arguments:
     """What to convert, and how.
 
     Attributes:
-        input_model: The weights.
-        input_proto: The network definition.
+        input_model: The weights: a caffemodel, or a PyTorch checkpoint.
+        input_proto: The network definition; None for a checkpoint, which tells the network itself.
         inputs: Names of the inputs, if stated.
         input_shapes: Shapes, in the order of ``inputs`` or else of the net.
         outputs: Where the net ends; empty for its own ends.
@@ -35,7 +35,7 @@ class Arguments:
     """
 
     input_model: Path
-    input_proto: Path
+    input_proto: Path | None
     inputs: tuple[str, ...] = ()
     input_shapes: tuple[tuple[int, ...], ...] = ()
     outputs: tuple[str, ...] = ()
@@ -69,15 +69,15 @@ class Arguments:
         return " ".join(parts)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add Model Optimizer's flags to a parser."""
+def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> None:
+    """Add Model Optimizer's flags to a parser: those for Caffe, or those for a PyTorch checkpoint."""
     files = parser.add_argument_group("network")
-    files.add_argument(
-        "--input_model", "-w", "-m", type=Path, required=True, metavar="M", help="caffemodel: the weights"
-    )
-    files.add_argument(
-        "--input_proto", "-d", type=Path, metavar="P", help="prototxt: the network (default: beside M)"
-    )
+    weights = "caffemodel: the weights" if caffe else "checkpoint: .pth, .pt or .safetensors"
+    files.add_argument("--input_model", "-w", "-m", type=Path, required=True, metavar="M", help=weights)
+    if caffe:
+        files.add_argument(
+            "--input_proto", "-d", type=Path, metavar="P", help="prototxt: the network (default: beside M)"
+        )
     files.add_argument("--input", type=_names, default=(), metavar="NAME[,NAME]", help="names of the inputs")
     files.add_argument(
         "--input_shape",
@@ -141,9 +141,10 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
         raise UsageError(
             f"{len(args.input)} names in --input, {len(args.input_shape)} shapes in --input_shape"
         )
+    caffe = "input_proto" in args
     return Arguments(
         input_model=args.input_model,
-        input_proto=args.input_proto or args.input_model.with_suffix(".prototxt"),
+        input_proto=args.input_proto or args.input_model.with_suffix(".prototxt") if caffe else None,
         inputs=args.input,
         input_shapes=args.input_shape,
         outputs=args.output,
@@ -155,14 +156,18 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
     )
 
 
-def parse(texts: Sequence[str]) -> Arguments:
+def parse(texts: Sequence[str], *, caffe: bool = True) -> Arguments:
     """Parse ``model_optimizer_args`` of a descriptor, variables already replaced.
+
+    Args:
+        texts: The arguments.
+        caffe: The model is one of Caffe, not a PyTorch checkpoint.
 
     Raises:
         ConversionError: An argument is not understood; names it.
     """
     parser = _Raising(prog="model_optimizer_args", add_help=False, allow_abbrev=False)
-    add_arguments(parser)
+    add_arguments(parser, caffe=caffe)
     try:
         return from_namespace(parser.parse_args(list(texts)))
     except UsageError as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 import openvino as ov
 
 from omz.converter.arguments import ALL_INPUTS, Arguments
-from omz.converter.caffe.convert import convert
 from omz.converter.ir import describe, label_text
 from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, located
@@ -18,36 +17,29 @@ from omz.version import __version__
 
 
 def build_model(
-    arguments: Arguments, name: str, model_info: Mapping[str, object], labels: Sequence[str] = ()
+    arguments: Arguments,
+    name: str,
+    model_info: Mapping[str, object],
+    labels: Sequence[str] = (),
+    declared: Mapping[str, object] | None = None,
 ) -> ov.Model:
-    """Convert a Caffe network, with its preprocessing and description.
+    """Convert a network, with its preprocessing and description: a Caffe one, or a checkpoint if there is no prototxt.
 
     Args:
         arguments: What to convert; their precision does not matter yet.
         name: The model's name in the IR.
         model_info: For Model API, without labels.
         labels: Names of the classes, in the order of the output; or none.
+        declared: What the descriptor says of the network in a checkpoint, which is checked.
 
     Raises:
         ConversionError: The files do not make a network, or do not fit the arguments.
     """
     # OpenVINO releases no lock while it builds the graph, hashing does: the files are hashed on the side.
     with ThreadPoolExecutor(1) as side:
-        digests = {
-            key: side.submit(_sha256, path)
-            for key, path in (
-                ("prototxt_sha256", arguments.input_proto),
-                ("caffemodel_sha256", arguments.input_model),
-            )
-            if path.is_file()
-        }
-        shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]] = arguments.input_shapes
-        if arguments.inputs and arguments.input_shapes:
-            shapes = dict(zip(arguments.inputs, arguments.input_shapes, strict=True))
-        model = convert(
-            arguments.input_proto, arguments.input_model, input_shapes=shapes, outputs=arguments.outputs
-        )
-        with located(str(arguments.input_proto)):
+        digests = {key: side.submit(_sha256, path) for key, path in _sources(arguments) if path.is_file()}
+        model = _network(arguments, declared)
+        with located(str(arguments.input_proto or arguments.input_model)):
             _check_inputs(model, arguments.inputs)
             _check_layouts(model, arguments.layouts or {})
             model = bake(
@@ -68,6 +60,35 @@ def build_model(
     return model
 
 
+def _sources(arguments: Arguments) -> list[tuple[str, Path]]:
+    if arguments.input_proto is None:
+        return [("checkpoint_sha256", arguments.input_model)]
+    return [("prototxt_sha256", arguments.input_proto), ("caffemodel_sha256", arguments.input_model)]
+
+
+def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.Model:
+    """Run the frontend that the files are for."""
+    shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]] = arguments.input_shapes
+    if arguments.inputs and arguments.input_shapes:
+        shapes = dict(zip(arguments.inputs, arguments.input_shapes, strict=True))
+    if arguments.input_proto is not None:
+        from omz.converter.caffe import convert as caffe
+
+        return caffe.convert(
+            arguments.input_proto, arguments.input_model, input_shapes=shapes, outputs=arguments.outputs
+        )
+    from omz.converter.pytorch import convert as pytorch
+
+    model = pytorch.convert(arguments.input_model, declared=declared, input_shapes=shapes)
+    ends = [output.get_any_name() for output in model.outputs]
+    if arguments.outputs and list(arguments.outputs) != ends:
+        raise ConversionError(
+            f"{arguments.input_model}: the network ends in {', '.join(ends)}; "
+            f"--output={','.join(arguments.outputs)} is for Caffe networks"
+        )
+    return model
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -85,7 +106,7 @@ def _check_layouts(model: ov.Model, layouts: Mapping[str, str]) -> None:
         layout = layouts.get(parameter.get_any_name()) or layouts.get(ALL_INPUTS)
         if layout not in (None, "NCHW") and len(parameter.get_partial_shape()) == 4:
             raise ConversionError(
-                f"layout {layout} of input {parameter.get_any_name()!r}: pictures are NCHW in Caffe"
+                f"layout {layout} of input {parameter.get_any_name()!r}: pictures are NCHW in this network"
             )
 
 

@@ -1,4 +1,7 @@
-"""``caffe2ir``: convert any prototxt + caffemodel, with Model Optimizer's flags."""
+"""``caffe2ir``: convert any prototxt + caffemodel, with Model Optimizer's flags.
+
+Its body also serves ``torch2ir``, which differs in the files that it takes.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,21 @@ from omz.command import SUCCESS, add_common_arguments, run
 from omz.converter import arguments as mo
 from omz.errors import UsageError
 
+#: What the IR says to Model API of a network with labels, unless told otherwise.
+CLASSIFICATION_INFO = {"model_type": "Classification", "resize_type": "standard"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``caffe2ir --help``."""
-    parser = argparse.ArgumentParser(description=__doc__.split(": ")[1], allow_abbrev=False)
-    mo.add_arguments(parser)
+    return run_standalone(
+        "Convert any prototxt + caffemodel, with Model Optimizer's flags.", argv, caffe=True
+    )
+
+
+def run_standalone(description: str, argv: Sequence[str] | None, *, caffe: bool) -> int:
+    """Convert one network that is named by its files, of Caffe or in a PyTorch checkpoint."""
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    mo.add_arguments(parser, caffe=caffe)
     target = parser.add_argument_group("IR")
     target.add_argument(
         "--output_dir", "-o", type=Path, default=Path(), metavar="DIR", help="where to (default: here)"
@@ -30,6 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="LIST",
         help="class names for Model API: a list of the toolkit, such as imagenet_2012, or a file",
     )
+    target.add_argument(
+        "--model_info",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a further word for whoever reads the IR, such as interpolation=bicubic",
+    )
     add_common_arguments(parser)
     return run(parser, _convert, argv)
 
@@ -40,11 +60,12 @@ def _convert(args: argparse.Namespace) -> int:
     if not re.fullmatch(r"[^/\\\0]+", name) or name in (".", ".."):
         raise UsageError(f"--model_name {name!r}: expected a plain file name")
     labels = _labels(args.labels)
+    model_info = dict(map(_stated, args.model_info))
     from omz.converter.build import build_model
     from omz.converter.ir import write_ir
 
     began = time.perf_counter()
-    info = {"model_type": "Classification", "resize_type": "standard"} if labels else {}
+    info = (CLASSIFICATION_INFO if labels else {}) | model_info
     model = build_model(arguments, name, info, labels)
     xml = args.output_dir / f"{name}.xml"
     write_ir(model, xml, compress_to_fp16=arguments.compress_to_fp16)
@@ -52,6 +73,15 @@ def _convert(args: argparse.Namespace) -> int:
         precision = "FP16" if arguments.compress_to_fp16 else "FP32"
         print(f"{xml}  {precision}, {time.perf_counter() - began:.2f} s", file=sys.stderr)
     return SUCCESS
+
+
+def _stated(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not re.fullmatch("[a-z_]+", key) or key == "labels":
+        raise UsageError(
+            f"--model_info {text!r}: expected KEY=VALUE, the key in small letters, other than labels"
+        )
+    return key, value
 
 
 def _labels(stated: str | None) -> list[str]:

@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--add_mo_arg", action="append", default=[], metavar="ARG", help="a further argument, as in caffe2ir"
     )
     group.add_argument(
-        "--dry_run", action="store_true", help="print the conversions as caffe2ir commands, do nothing"
+        "--dry_run",
+        action="store_true",
+        help="print the conversions as caffe2ir or torch2ir commands, do nothing",
     )
     group.add_argument(
         "-j",
@@ -118,7 +120,7 @@ def _start_worker(level: int) -> None:
 
 
 def _dry_run(args: argparse.Namespace, work: Sequence[tuple[Model, list[str]]], output_dir: Path) -> int:
-    from omz.converter.zoo_model import caffe2ir_command, mo_arguments, refuse_framework
+    from omz.converter.zoo_model import mo_arguments, refuse_framework, standalone_command
 
     failed = []
     for model, precisions in work:
@@ -126,7 +128,7 @@ def _dry_run(args: argparse.Namespace, work: Sequence[tuple[Model, list[str]]], 
             refuse_framework(model)
             arguments = mo_arguments(model, args.download_dir, output_dir, args.add_mo_arg)
             for precision in precisions:
-                print(caffe2ir_command(model, arguments, output_dir, precision))
+                print(standalone_command(model, arguments, output_dir, precision))
         except ZooError as error:
             print(f"{model.name}: error: {describe(error)}", file=sys.stderr)
             failed.append(model.name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from omz.converter import arguments as mo
+from omz.converter.caffe2ir import CLASSIFICATION_INFO
 from omz.errors import ConversionError, located
 from omz.zoo.catalogue import default_root, load_model
 from omz.zoo.labels import load_labels
@@ -43,7 +44,8 @@ def mo_arguments(
     }
     with located(f"{model.directory / 'model.yml'}: key 'model_optimizer_args'"):
         try:
-            return mo.parse([Template(text).substitute(folders) for text in stated])
+            texts = [Template(text).substitute(folders) for text in stated]
+            return mo.parse(texts, caffe=model.framework == "caffe")
         except (KeyError, ValueError) as error:
             raise ConversionError(f"{error}: known variables are ${', $'.join(folders)}") from error
 
@@ -67,7 +69,7 @@ def convert_model(
     refuse_framework(model)
     arguments = mo_arguments(model, download_dir, output_dir, extra)
     for path in (arguments.input_proto, arguments.input_model):
-        if not path.is_file():
+        if path is not None and not path.is_file():
             raise ConversionError(
                 f"{path}: is not there. Get it with: {download_command(model, download_dir)}"
             )
@@ -75,7 +77,8 @@ def convert_model(
     from omz.converter.ir import write_ir
 
     began = time.perf_counter()
-    built = build_model(arguments, model.name, _info(model.model_info), _labels(model.model_info))
+    declared = model.pytorch.model_dump() if model.pytorch else None
+    built = build_model(arguments, model.name, _info(model.model_info), _labels(model.model_info), declared)
     written = []
     for precision in precisions:
         xml = ir_path(model, output_dir, precision)
@@ -88,10 +91,10 @@ def convert_model(
 
 def refuse_framework(model: Model) -> None:
     """Raise the error that tells what cannot be converted from this framework, and why."""
-    if model.framework != "caffe":
+    if model.framework != "caffe" and model.pytorch is None:
         raise ConversionError(
-            f"{model.name} is a model of framework {model.framework!r}; "
-            "only 'caffe' models can be converted by this version"
+            f"{model.name} is a model of framework {model.framework!r}; only 'caffe' models can be converted by this "
+            "version, and 'pytorch' ones whose descriptor states a ResNet in a 'pytorch' section"
         )
 
 
@@ -118,11 +121,11 @@ def download_command(model: Model, download_dir: Path) -> str:
     return shlex.join(words)
 
 
-def caffe2ir_command(model: Model, arguments: mo.Arguments, output_dir: Path, precision: str) -> str:
-    """Return the ``caffe2ir`` command line that makes the same network."""
+def standalone_command(model: Model, arguments: mo.Arguments, output_dir: Path, precision: str) -> str:
+    """Return the ``caffe2ir`` or ``torch2ir`` command line that makes the same network."""
+    proto = arguments.input_proto
     words = [
-        "caffe2ir",
-        f"--input_proto={arguments.input_proto}",
+        *(["torch2ir"] if proto is None else ["caffe2ir", f"--input_proto={proto}"]),
         f"--input_model={arguments.input_model}",
         *arguments.canonical().split(),
         f"--compress_to_fp16={precision.startswith('FP16')}",
@@ -131,6 +134,11 @@ def caffe2ir_command(model: Model, arguments: mo.Arguments, output_dir: Path, pr
     ]
     if isinstance(model.model_info.labels, str):
         words.append(f"--labels={model.model_info.labels}")
+    usual = CLASSIFICATION_INFO if isinstance(model.model_info.labels, str) else {}
+    for key, value in _info(model.model_info).items():
+        if usual.get(key) != value:
+            shown = " ".join(map(str, value)) if isinstance(value, list) else value
+            words.append(f"--model_info={key}={shown}")
     return shlex.join(words)
 
 

@@ -184,7 +184,13 @@ class _Run:
                     lambda size: self._reporter.file_progress(model.name, file.name, size),
                 )
             else:
-                self._reporter.file_progress(model.name, file.name, file.size)
+                there = (folder / stored_name(model, file)).stat().st_size
+                self._reporter.file_progress(model.name, file.name, there)
+            if file.known_digits:
+                log.info(
+                    "%s: %s: checked by the first %d digits of its SHA-256, all that is known of it",
+                    model.name, file.name, file.known_digits,
+                )  # fmt: skip
             successful = True
         except BaseException:
             given_up.set()

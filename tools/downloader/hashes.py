@@ -32,14 +32,15 @@ class Digester:
         """Return what is wrong with the digests of ``file``, or None if all of them hold."""
         for digest in file.digests:
             got = self.hexdigest(digest.algorithm)
-            if got != digest.hexdigest:
-                return f"{digest.algorithm} is {got}, expected {digest.hexdigest}"
+            if not digest.holds(got):
+                expected = f"{digest.hexdigest}..." if digest.is_prefix else digest.hexdigest
+                return f"{digest.algorithm} is {got}, expected {expected}"
         return None
 
 
 def is_whole(path: Path, file: ModelFile, cancel: CancelToken) -> bool:
-    """Tell whether ``path`` is a file with the size and every digest that the descriptor states."""
-    if not path.is_file() or path.stat().st_size != file.size:
+    """Tell whether ``path`` is a file with the size, if known, and every digest that the descriptor states."""
+    if not path.is_file() or file.size not in (None, path.stat().st_size):
         return False
     digester = Digester(digest.algorithm for digest in file.digests)
     with path.open("rb") as stream:

@@ -20,7 +20,7 @@ LOG_INTERVAL_S = 10.0
 class Reporter(Protocol):
     """Told what happens, from several threads at once. Every begin is followed by its end, also on failure.
 
-    Models and files are named as in the catalogue and in the descriptor; sizes are in bytes.
+    Models and files are named as in the catalogue and in the descriptor; sizes are in bytes, None if not known.
     """
 
     def model_begin(self, model: str, num_files: int) -> None:
@@ -29,7 +29,7 @@ class Reporter(Protocol):
     def model_end(self, model: str, *, successful: bool) -> None:
         """The download has ended; ``successful`` if every file is there and verified."""
 
-    def file_begin(self, model: str, file: str, size: int) -> None:
+    def file_begin(self, model: str, file: str, size: int | None) -> None:
         """The work on a file begins, which will have ``size`` bytes."""
 
     def file_progress(self, model: str, file: str, size: int) -> None:
@@ -54,7 +54,7 @@ class NullReporter:
     def model_end(self, model: str, *, successful: bool) -> None:
         """See :class:`Reporter`."""
 
-    def file_begin(self, model: str, file: str, size: int) -> None:
+    def file_begin(self, model: str, file: str, size: int | None) -> None:
         """See :class:`Reporter`."""
 
     def file_progress(self, model: str, file: str, size: int) -> None:
@@ -96,23 +96,27 @@ class LogReporter(NullReporter):
 
     def __init__(self) -> None:
         self._throttle = _Throttle(LOG_INTERVAL_S)
-        self._sizes: dict[tuple[str, str], int] = {}
+        self._sizes: dict[tuple[str, str], int | None] = {}
+        self._arrived: dict[tuple[str, str], int] = {}
 
-    def file_begin(self, model: str, file: str, size: int) -> None:
+    def file_begin(self, model: str, file: str, size: int | None) -> None:
         """Remember the size; nothing is logged until something has happened."""
         self._sizes[model, file] = size
         self._throttle.start((model, file))
 
     def file_progress(self, model: str, file: str, size: int) -> None:
         """Log how far the file is."""
+        self._arrived[model, file] = size
         if self._throttle.passes((model, file)):
-            whole = self._sizes[model, file]
-            log.info("%s: %s: %s of %s", model, file, megabytes(size), megabytes(whole))
+            size_known = self._sizes[model, file]
+            whole = "an unknown size" if size_known is None else megabytes(size_known)
+            log.info("%s: %s: %s of %s", model, file, megabytes(size), whole)
 
     def file_end(self, model: str, file: str, *, successful: bool) -> None:
         """Log that the file is there; failures are told with the model."""
+        arrived = self._arrived.pop((model, file), 0)
         if successful:
-            log.info("%s: %s: %s, verified", model, file, megabytes(self._sizes[model, file]))
+            log.info("%s: %s: %s, verified", model, file, megabytes(arrived))
         self._throttle.end((model, file))
 
 
@@ -124,7 +128,7 @@ class JsonReporter:
         self._throttle = _Throttle(interval_s)
         self._held_back: dict[tuple[str, str], int] = {}
 
-    def _emit(self, event: str, **members: str | int | bool) -> None:
+    def _emit(self, event: str, **members: str | int | bool | None) -> None:
         line = json.dumps({"$type": event, **members})
         with self._lock:
             self._stream.write(line + "\n")
@@ -138,7 +142,7 @@ class JsonReporter:
         """See :class:`Reporter`."""
         self._emit("model_download_end", model=model, successful=successful)
 
-    def file_begin(self, model: str, file: str, size: int) -> None:
+    def file_begin(self, model: str, file: str, size: int | None) -> None:
         """See :class:`Reporter`."""
         self._emit("model_file_download_begin", model=model, model_file=file, size=size)
 
@@ -210,8 +214,8 @@ class BarReporter(NullReporter):
                 handler.setStream(stream)
         self._progress.stop()
 
-    def file_begin(self, model: str, file: str, size: int) -> None:
-        """Show a bar."""
+    def file_begin(self, model: str, file: str, size: int | None) -> None:
+        """Show a bar; one that only moves, where the size is not known."""
         self._tasks[model, file] = self._progress.add_task(f"{model}/{file}", total=size)
 
     def file_progress(self, model: str, file: str, size: int) -> None:

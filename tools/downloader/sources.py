@@ -9,7 +9,7 @@ import html
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from omz.errors import DownloadError
 from omz.version import __version__
-from omz.zoo.schema import BundledSource, GoogleDriveSource, HttpSource
+from omz.zoo.schema import AnySource, BundledSource, GoogleDriveSource, HttpSource, HuggingFaceSource
 
 if TYPE_CHECKING:
     import requests
@@ -77,7 +77,7 @@ class SourceOpener:
         self._local = threading.local()
 
     @contextmanager
-    def open(self, source: HttpSource | GoogleDriveSource | BundledSource, folder: Path) -> Iterator[Stream]:
+    def open(self, source: AnySource, folder: Path) -> Iterator[Stream]:
         """Open a source for reading; ``folder`` is the descriptor's, for bundled files.
 
         Raises:
@@ -85,9 +85,8 @@ class SourceOpener:
         """
         match source:
             case BundledSource():
-                path = _bundled_path(source, folder)
-                with path.open("rb") as stream:
-                    yield Stream(iter(lambda: stream.read(CHUNK_BYTES), b""), path.stat().st_size)
+                with _local(_bundled_path(source, folder)) as answer:
+                    yield answer
             case HttpSource():
                 with self._http(source.url, html_is_a_file=True) as answer:
                     yield answer
@@ -95,6 +94,16 @@ class SourceOpener:
                 query = urlencode({"id": source.id, "export": "download", "confirm": "t"})
                 with self._http(f"{self._google_drive_url}?{query}", html_is_a_file=False) as answer:
                     yield answer
+            case HuggingFaceSource():
+                from omz.downloader import hub
+
+                if cached := hub.cached_file(source):
+                    with _local(cached) as answer:
+                        yield answer
+                else:
+                    url, headers = hub.request(source)
+                    with self._http(url, html_is_a_file=False, headers=headers) as answer:
+                        yield answer
 
     @property
     def _session(self) -> requests.Session:
@@ -109,9 +118,11 @@ class SourceOpener:
         return session
 
     @contextmanager
-    def _http(self, url: str, *, html_is_a_file: bool) -> Iterator[Stream]:
+    def _http(
+        self, url: str, *, html_is_a_file: bool, headers: Mapping[str, str] | None = None
+    ) -> Iterator[Stream]:
         with _network_faults():
-            response = self._follow(url)
+            response = self._follow(url, headers or {})
         with response:
             chunks = _chunks(response)
             first = next(chunks, b"")
@@ -121,10 +132,17 @@ class SourceOpener:
             known = length.isdecimal() and "Content-Encoding" not in response.headers
             yield Stream(chain([first], chunks), int(length) if known else None)
 
-    def _follow(self, url: str) -> requests.Response:
-        """Ask for ``url`` and follow redirects, but never from https to http."""
+    def _follow(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        """Ask for ``url`` and follow redirects, but never from https to http; ``headers`` stay with the first host."""
+        origin = urlsplit(url)[:2]
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._session.get(url, stream=True, allow_redirects=False, timeout=self._timeouts)
+            response = self._session.get(
+                url,
+                stream=True,
+                allow_redirects=False,
+                timeout=self._timeouts,
+                headers=headers if urlsplit(url)[:2] == origin else None,
+            )
             if not response.is_redirect:
                 break
             response.close()
@@ -137,8 +155,9 @@ class SourceOpener:
         status = response.status_code
         if status != 200:
             response.close()
+            said = f": {message}" if (message := response.headers.get("X-Error-Message")) else ""  # the Hub's
             raise SourceError(
-                plain(f"{status} {response.reason}").strip(),
+                plain(f"{status} {response.reason}{said}").strip().rstrip("."),
                 retry=status in TEMPORARY_STATUSES or status >= 500,
                 wait_s=retry_after(response.headers.get("Retry-After")),
             )
@@ -160,6 +179,12 @@ def retry_after(value: str | None) -> float | None:
 def plain(text: str) -> str:
     """Return text of a stranger as something that is safe to print: one line, no control characters."""
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:200]
+
+
+@contextmanager
+def _local(path: Path) -> Iterator[Stream]:
+    with path.open("rb") as stream:
+        yield Stream(iter(lambda: stream.read(CHUNK_BYTES), b""), path.stat().st_size)
 
 
 def _bundled_path(source: BundledSource, folder: Path) -> Path:

@@ -16,9 +16,12 @@ from omz.downloader.pool import CancelToken
 from omz.downloader.sources import CHUNK_BYTES, SourceError, SourceOpener, Stream
 from omz.errors import DownloadError
 from omz.files import whole_file
-from omz.zoo.schema import BundledSource, GoogleDriveSource, HttpSource, ModelFile
+from omz.zoo.schema import AnySource, BundledSource, ModelFile
 
 log = logging.getLogger(__name__)
+
+#: The most that is taken of a file whose size is not known, in bytes.
+UNKNOWN_SIZE_LIMIT = 16 << 30
 
 #: Told how many bytes have arrived so far; goes back to 0 when a transfer starts again.
 Progress = Callable[[int], None]
@@ -73,7 +76,7 @@ class Transfer:
             DownloadError: No source gave the file (says what each one answered), or the disk is full.
             Cancelled: The run is to stop.
         """
-        require_space(target.parent, file.size)
+        require_space(target.parent, file.size or 0)
         if self._fetch_cached(file, target, progress):
             return
         answers = []
@@ -89,7 +92,7 @@ class Transfer:
             return
         raise DownloadError(
             f"{file.name} could not be fetched: {'; '.join(answers)}.\n"
-            f"Check the network and the source, or put the file of {file.size} bytes by hand at "
+            f"Check the network and the source, or put the file{_of_size(file)} by hand at "
             f"{target.parent / file.name.rpartition('/')[2]} and run again."
         )
 
@@ -110,7 +113,7 @@ class Transfer:
 
     def _fetch_from(
         self,
-        source: HttpSource | GoogleDriveSource | BundledSource,
+        source: AnySource,
         file: ModelFile,
         target: Path,
         folder: Path,
@@ -142,26 +145,42 @@ class Transfer:
         progress(0)
         with whole_file(target, DownloadError) as out:
             received = self._copy(stream, file.size, digester, out, progress)
-            if received < file.size:
+            if file.size is not None and received < file.size:
                 # A source that announced so few bytes has another file; otherwise the line may have broken.
                 answer = f"truncated: ended after {received} of the promised {file.size} bytes"
                 raise SourceError(answer, retry=received != stream.length)
             if problem := digester.mismatch(file):
-                raise SourceError(f"is not the file that was promised: {problem}")
+                # Where neither side says how long the file is, a line that broke looks like a wrong file.
+                retry = file.size is None and stream.length is None
+                raise SourceError(f"is not the file that was promised: {problem}", retry=retry)
             self.cancel.check()
         return digester.hexdigest(CACHE_ALGORITHM)
 
-    def _copy(self, stream: Stream, size: int, digester: Digester, out: BinaryIO, progress: Progress) -> int:
-        too_long = SourceError(f"longer than the promised {size} bytes")
-        if stream.length is not None and stream.length > size:
-            raise too_long
+    def _copy(
+        self, stream: Stream, size: int | None, digester: Digester, out: BinaryIO, progress: Progress
+    ) -> int:
+        limit = UNKNOWN_SIZE_LIMIT if size is None else size
+        too_long = SourceError(
+            f"longer than {limit} bytes, the most for a file of unknown size"
+            if size is None
+            else f"longer than the promised {size} bytes"
+        )
+        if stream.length is not None:
+            if stream.length > limit:
+                raise too_long
+            if size is None:
+                require_space(Path(out.name).parent, stream.length)
         received = 0
         for chunk in stream.chunks:
             self.cancel.check()
             received += len(chunk)
-            if received > size:
+            if received > limit:
                 raise too_long
             digester.update(chunk)
             out.write(chunk)
             progress(received)
         return received
+
+
+def _of_size(file: ModelFile) -> str:
+    return "" if file.size is None else f" of {file.size} bytes"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 Framework = Literal["caffe", "caffe2", "dldt", "mxnet", "onnx", "paddle", "pytorch", "tf"]
 
@@ -67,13 +67,39 @@ def _matching(pattern: str, expected: str) -> AfterValidator:
 
 _LOWER = AfterValidator(str.lower)
 
+
+def _known_size(value: Any) -> Any:  # noqa: ANN401 - this is where untyped YAML comes in
+    """Turn the word into None; a value left out by mistake is none."""
+    if value is None:
+        raise ValueError(f"expected a number of bytes, or '{UNKNOWN}'")
+    return None if value == UNKNOWN else value
+
+
+#: What a descriptor says in place of a size that nobody has published.
+UNKNOWN = "unknown"
+
 Text = Annotated[str, Field(min_length=1)]
+#: Bytes; None where the descriptor says that it is not known.
+Size = Annotated[Annotated[int, Field(ge=0, lt=1 << 50)] | None, BeforeValidator(_known_size)]
 RelativePath = Annotated[str, AfterValidator(_relative_path)]
 HttpUrl = Annotated[str, _matching(r"https?://[!-.0-~]+/[!-~]*", "an address such as https://host/path")]
+#: Of the Hugging Face Hub: owner and name.
+HubRepository = Annotated[
+    str,
+    _matching(r"[0-9A-Za-z][0-9A-Za-z._-]*/[0-9A-Za-z][0-9A-Za-z._-]*", "a repository such as owner/name"),
+]
+HubRevision = Annotated[
+    str, _matching(r"[0-9A-Za-z][0-9A-Za-z._/-]*", "a branch, a tag or the digits of a commit")
+]
 GoogleDriveId = Annotated[str, _matching("[0-9A-Za-z_-]+", "letters, digits, '_' and '-'")]
+#: Of layers or channels.
+Count = Annotated[int, Field(ge=1, lt=1 << 16)]
 #: A percentage.
 Percent = Annotated[float, Field(ge=0, le=100)]
 #: A dimension of a tensor; -1 where it is not fixed.
 Dimension = Annotated[int, Field(ge=-1, lt=1 << 31)]
 Sha256 = Annotated[str, _matching("[0-9a-fA-F]{64}", "64 hexadecimal digits (SHA-256)"), _LOWER]
+Sha256Prefix = Annotated[
+    str, _matching("[0-9a-fA-F]{8,63}", "8 hexadecimal digits or more, the first ones of a SHA-256"), _LOWER
+]
 Sha384 = Annotated[str, _matching("[0-9a-fA-F]{96}", "96 hexadecimal digits (SHA-384)"), _LOWER]

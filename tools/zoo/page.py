@@ -32,8 +32,8 @@ $notes
 | MParams          | $mparams |
 | Source framework | $framework |
 
-A multiplication and an addition count as two operations. `omz info --name $name` counts both figures
-on the converted model.
+`omz info --name $name` counts both figures on the converted model, a multiplication and an addition
+as two operations.
 
 ## Accuracy
 
@@ -154,7 +154,9 @@ def render(model: Model | CompositeModel) -> str:
         classes=_classes(model, root),
         class_count=model.output_info[0].shape[1],
         download=_download(model),
-        files="\n".join(f"| {file.name} | {file.size} |" for file in model.files),
+        files="\n".join(
+            f"| {file.name} | {'not known' if file.size is None else file.size} |" for file in model.files
+        ),
         title=specification.title,
         paper=specification.paper,
         license_name=specification.license_name,
@@ -272,5 +274,19 @@ def _download(model: Model) -> str:
         )
     return (
         f"The downloader fetches these files to `{model.subdirectory}/`, from the addresses in "
-        "[model.yml](model.yml), and checks sizes and digests:"
+        f"[model.yml](model.yml), and checks {_checks(model)}:"
+    )
+
+
+def _checks(model: Model) -> str:
+    """Say what the files are checked by, and where that is less than size and digest."""
+    sizes = "" if any(file.size is None for file in model.files) else "sizes and "
+    known = {file.known_digits for file in model.files}
+    digits = sorted(count for count in known if count)
+    if not digits:
+        return f"{sizes}digests"
+    some = "digests, of some files only " if None in known else ""
+    return (
+        f"{sizes}{some}the first {_joined(digits)} digits of the SHA-256 (no more is published; they tell a damaged "
+        "file, but not one that was forged to have them)"
     )

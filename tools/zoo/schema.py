@@ -5,7 +5,11 @@ passes over keys that it does not know, so its downloader and information dumper
 2021.4 the ones with ``sha256``, later ones those with ``checksum``. Our extensions are
 
 - ``output_info`` and ``specification``: what a model page states beyond Open Model Zoo's keys;
-- ``$type: bundled``: a source beside the descriptor; Open Model Zoo refuses a source of unknown type;
+- ``$type: bundled``, a source beside the descriptor, and ``$type: huggingface``; Open Model Zoo refuses a source
+  of unknown type;
+- ``sha256_prefix`` and ``size: unknown``, for files of which no more has been published;
+- ``pytorch``: the architecture of a checkpoint that we convert without PyTorch;
+- ``model_info.crop_pct`` and ``.interpolation``: how the pictures were made for the published accuracy;
 - ``model_info.labels`` as the name of a list in ``models/labels``. Of Open Model Zoo's tools, only the
   converter of 2023.3 looks at this key, and wants the class names spelt out.
 """
@@ -31,14 +35,19 @@ from pydantic import (
 )
 
 from omz.zoo.fields import (
+    Count,
     Dimension,
     Framework,
     GoogleDriveId,
     HttpUrl,
+    HubRepository,
+    HubRevision,
     Percent,
     RelativePath,
     Sha256,
+    Sha256Prefix,
     Sha384,
+    Size,
     TaskType,
     Text,
 )
@@ -55,6 +64,12 @@ class Digest(NamedTuple):
 
     algorithm: str
     hexdigest: str
+    #: ``hexdigest`` has the first digits only: enough against damage, not against a forger.
+    is_prefix: bool = False
+
+    def holds(self, hexdigest: str) -> bool:
+        """Tell whether a whole digest, in lower case, is the one that is stated."""
+        return hexdigest.startswith(self.hexdigest) if self.is_prefix else hexdigest == self.hexdigest
 
 
 class _Section(BaseModel):
@@ -91,12 +106,25 @@ class BundledSource(_Section):
         return f"bundled file {self.path}"
 
 
+class HuggingFaceSource(_Section):
+    """A file of a model repository on the Hugging Face Hub, or on the mirror that ``HF_ENDPOINT`` names."""
+
+    type: Literal["huggingface"] = Field(alias="$type")
+    repo: HubRepository
+    revision: HubRevision = "main"
+    filename: RelativePath
+
+    def __str__(self) -> str:
+        return f"Hugging Face {self.repo}@{self.revision} {self.filename}"
+
+
 def _plain_url(value: Any) -> Any:  # noqa: ANN401 - this is where untyped YAML comes in
     return {"$type": "http", "url": value} if isinstance(value, str) else value
 
 
+AnySource = HttpSource | GoogleDriveSource | BundledSource | HuggingFaceSource
 Source = Annotated[
-    Annotated[HttpSource | GoogleDriveSource | BundledSource, Field(discriminator="type")],
+    Annotated[AnySource, Field(discriminator="type")],
     BeforeValidator(_plain_url),
 ]
 
@@ -112,8 +140,9 @@ class ModelFile(_Section):
     """One file of a model: its name under the model's folder, size, digest and sources."""
 
     name: RelativePath
-    size: Annotated[int, Field(ge=0, lt=1 << 50)]  # bytes
+    size: Size
     sha256: Sha256 | None = None
+    sha256_prefix: Sha256Prefix | None = None  # such as PyTorch's hub writes into the names of files
     checksum: Sha384 | None = None  # the later generation
     source: Sources
     # One descriptor of release 2023.3 spells the key "oroginal_source".
@@ -123,12 +152,14 @@ class ModelFile(_Section):
 
     @model_validator(mode="after")
     def _has_digest(self) -> Self:
-        if self.sha256 is None and self.checksum is None:
-            raise ValueError("expected a 'checksum' (SHA-384) or a 'sha256', in hexadecimal digits")
+        if not self.digests:
+            raise ValueError(
+                "expected a 'checksum' (SHA-384), a 'sha256' or a 'sha256_prefix', in hexadecimal digits"
+            )
         return self
 
     @property
-    def sources(self) -> list[HttpSource | GoogleDriveSource | BundledSource]:
+    def sources(self) -> list[AnySource]:
         """All sources, in the order in which they are to be tried."""
         return [*self.source, *(self.original_source or [])]
 
@@ -136,7 +167,16 @@ class ModelFile(_Section):
     def digests(self) -> list[Digest]:
         """Every digest that the descriptor states, the stronger one first; all of them must hold."""
         stated = [("sha384", self.checksum), ("sha256", self.sha256)]
-        return [Digest(algorithm, digits) for algorithm, digits in stated if digits]
+        digests = [Digest(algorithm, digits) for algorithm, digits in stated if digits]
+        if self.sha256_prefix:
+            digests.append(Digest("sha256", self.sha256_prefix, is_prefix=True))
+        return digests
+
+    @property
+    def known_digits(self) -> int | None:
+        """How many digits of a SHA-256 are all that the file can be checked by; None if a whole digest is known."""
+        digests = self.digests
+        return len(digests[0].hexdigest) if digests[0].is_prefix else None
 
 
 class RegexReplace(_Section):
@@ -196,6 +236,9 @@ class ModelInfo(_Section):
     iou_threshold: float | None = None
     anchors: list[float | int] | None = None
     masks: list[int] | list[list[int]] | None = None
+    # How pictures were cut and resized for the published accuracy, in timm's terms:
+    crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None  # the part of the resized picture's side
+    interpolation: Literal["bilinear", "bicubic"] | None = None
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -213,6 +256,29 @@ class OutputInfo(_Section):
     name: Text
     shape: Annotated[list[Dimension], Field(min_length=2, max_length=4)]  # N, C and where there are, H, W
     values: Literal["probabilities", "logits"]
+
+
+class ResNetArchitecture(_Section):
+    """What a ``.pth`` or ``.safetensors`` file of timm's ResNet family holds, in the terms of timm's source.
+
+    Fields and their meaning are those of ``omz.converter.pytorch.architecture.Architecture``. The converter reads
+    the same off the file, and refuses a file that is of another network.
+    """
+
+    block: Literal["basic", "bottleneck"]
+    layers: Annotated[list[Count], Field(min_length=1)]
+    channels: list[Count] = [64, 128, 256, 512]
+    cardinality: Count = 1
+    base_width: Count = 64
+    block_reduce_first: Count = 1
+    stem: Literal["plain", "deep", "deep_tiered"] = "plain"
+    stem_width: Count = 64
+    avg_down: bool = False
+    down_kernel_size: Count = 1
+    se: Literal["none", "conv", "linear"] = "none"
+    se_channels: list[Count] = []
+    se_bias: bool = True
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-5
 
 
 class Specification(_Section):
@@ -281,6 +347,7 @@ class Model(_Described):
     model_info: ModelInfo = ModelInfo()
     # Extensions of ours:
     output_info: list[OutputInfo] = []
+    pytorch: ResNetArchitecture | None = None
     specification: Specification | None = None
 
     @model_validator(mode="after")
@@ -294,6 +361,8 @@ class Model(_Described):
                     raise ValueError(f"expected {str(folder)!r} to be a file or a folder, not both")
         if self.conversion_to_onnx_args is not None and self.framework not in ("caffe2", "pytorch"):
             raise ValueError("expected 'conversion_to_onnx_args' with framework 'pytorch' or 'caffe2' only")
+        if self.pytorch is not None and self.framework != "pytorch":
+            raise ValueError("expected a 'pytorch' section with framework 'pytorch' only")
         if self.model_optimizer_args is None:
             self._check_ir()
         return self

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omz.converter.caffe.prototxt import map_file
 from omz.errors import ParseError
+from omz.files import map_file
 
 Blob = NDArray[Any]
 
@@ -64,7 +64,7 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
     Raises:
         ParseError: The file is truncated or not a caffemodel; names the file, the layer and the byte.
     """
-    mapped = map_file(path)
+    mapped = map_file(path, ParseError)
     for magic, reason in _FOREIGN.items():
         if mapped[: len(magic)] == magic:
             raise ParseError(f"{path}: {reason}.")

@@ -6,7 +6,6 @@ The text format is protobuf's (https://protobuf.dev/reference/protobuf/textforma
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -56,21 +55,3 @@ def _without_position(message: str) -> str:
     """Drop the ``line:column : `` that text_format puts first; the line is told already."""
     head, separator, rest = message.partition(" : ")
     return rest if separator and head.replace(":", "").isdigit() else message
-
-
-def map_file(path: Path) -> mmap.mmap:
-    """Map a file privately, so that its contents can be used in place.
-
-    The mapping is copy-on-write, not read-only, because OpenVINO shares memory with writable
-    arrays only. Nobody writes.
-
-    Raises:
-        ParseError: The file is missing, unreadable or empty.
-    """
-    try:
-        with path.open("rb") as stream:
-            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
-    except OSError as error:
-        raise ParseError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # what mmap raises on an empty file
-        raise ParseError(f"{path}: is empty. Download it again.") from error

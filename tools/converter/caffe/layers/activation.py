@@ -8,9 +8,10 @@ import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
 
-from omz.converter.caffe.layers.arguments import constant, expect_inputs
+from omz.converter.caffe.layers.arguments import expect_inputs
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
+from omz.converter.graph import constant
 
 
 @translates("ReLU")

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 import openvino as ov
-import openvino.opset13 as ops
 from numpy.typing import NDArray
 
 from omz.converter.caffe.net import Layer
+from omz.converter.graph import shape_of
 from omz.errors import ShapeError
-
-
-def shape_of(output: ov.Output) -> list[int]:
-    """Return the shape of a blob; -1 stands for a dimension that is not fixed."""
-    return [dim.get_length() if dim.is_static else -1 for dim in output.get_partial_shape()]
 
 
 def static_dims(layer: Layer, blob: ov.Output, axes: Sequence[int]) -> list[int]:
@@ -91,33 +85,6 @@ def weights(layer: Layer, *expected: tuple[int, ...]) -> list[NDArray[np.float32
             )
         arrays.append(blob.astype(np.float32, copy=False).reshape(shape))
     return arrays
-
-
-def constant(values: NDArray[Any], role: str) -> ov.Output:
-    """Return a constant that uses the memory of ``values``; ``role`` becomes part of its name."""
-    contiguous = (
-        values if values.flags.c_contiguous else np.ascontiguousarray(values)
-    )  # the latter makes 0-d 1-d
-    node = ov.op.Constant(contiguous, shared_memory=True)
-    node.set_friendly_name(role)
-    return node.output(0)
-
-
-def integers(values: Sequence[int], role: str) -> ov.Output:
-    """Return a constant of int64 numbers, such as a shape."""
-    return constant(np.array(values, dtype=np.int64), role)
-
-
-def per_channel(values: NDArray[np.float32], axis: int, rank: int, role: str) -> ov.Output:
-    """Return a constant whose axes stand at ``axis`` and after, so that it broadcasts over a blob of ``rank`` axes."""
-    shape = [1] * axis + list(values.shape) + [1] * (rank - axis - values.ndim)
-    return constant(values.reshape(shape), role)
-
-
-def added_bias(blob: ov.Output, bias: NDArray[np.float32], axis: int) -> ov.Output:
-    """Return ``blob`` plus a bias along ``axis``."""
-    rank = len(blob.get_partial_shape())
-    return ops.add(blob, per_channel(bias, axis, rank, "bias")).output(0)
 
 
 def count(shape: Sequence[int]) -> int:

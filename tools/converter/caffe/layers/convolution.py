@@ -9,9 +9,7 @@ import openvino.opset13 as ops
 
 from omz.converter.caffe.caffe_pb2 import ConvolutionParameter
 from omz.converter.caffe.layers.arguments import (
-    added_bias,
     canonical_axis,
-    constant,
     expect_inputs,
     expect_rank,
     static_dims,
@@ -19,6 +17,7 @@ from omz.converter.caffe.layers.arguments import (
 )
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
+from omz.converter.graph import added_bias, constant
 from omz.errors import ShapeError
 
 

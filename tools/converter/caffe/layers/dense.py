@@ -7,19 +7,10 @@ from collections.abc import Sequence
 import openvino as ov
 import openvino.opset13 as ops
 
-from omz.converter.caffe.layers.arguments import (
-    added_bias,
-    canonical_axis,
-    constant,
-    count,
-    expect_inputs,
-    integers,
-    shape_of,
-    static_dims,
-    weights,
-)
+from omz.converter.caffe.layers.arguments import canonical_axis, count, expect_inputs, static_dims, weights
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
+from omz.converter.graph import added_bias, constant, integers, shape_of
 from omz.errors import ShapeError
 
 

@@ -10,15 +10,10 @@ import openvino as ov
 import openvino.opset13 as ops
 
 from omz.converter.caffe.caffe_pb2 import EltwiseParameter
-from omz.converter.caffe.layers.arguments import (
-    constant,
-    expect_equal_shapes,
-    expect_inputs,
-    integers,
-    shape_of,
-)
+from omz.converter.caffe.layers.arguments import expect_equal_shapes, expect_inputs
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
+from omz.converter.graph import constant, integers, shape_of
 from omz.errors import ShapeError
 
 _OPERATIONS: dict[int, Callable[[ov.Output, ov.Output], ov.Node]] = {

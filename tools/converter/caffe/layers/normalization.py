@@ -10,17 +10,10 @@ import openvino.opset13 as ops
 from numpy.typing import NDArray
 
 from omz.converter.caffe.folding import batchnorm_coefficients
-from omz.converter.caffe.layers.arguments import (
-    canonical_axis,
-    expect_inputs,
-    integers,
-    per_channel,
-    shape_of,
-    static_dims,
-    weights,
-)
+from omz.converter.caffe.layers.arguments import canonical_axis, expect_inputs, static_dims, weights
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
+from omz.converter.graph import integers, per_channel, shape_of
 from omz.errors import ShapeError
 
 

@@ -10,9 +10,10 @@ import openvino as ov
 import openvino.opset13 as ops
 
 from omz.converter.caffe.caffe_pb2 import PoolingParameter
-from omz.converter.caffe.layers.arguments import constant, expect_inputs, expect_rank, integers, static_dims
+from omz.converter.caffe.layers.arguments import expect_inputs, expect_rank, static_dims
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
+from omz.converter.graph import constant, integers
 from omz.errors import ShapeError, UnsupportedLayerError
 
 LOWEST = np.array(-np.finfo(np.float32).max, np.float32)  # what Caffe starts a maximum with

@@ -7,16 +7,10 @@ from collections.abc import Sequence
 import openvino as ov
 import openvino.opset13 as ops
 
-from omz.converter.caffe.layers.arguments import (
-    canonical_axis,
-    count,
-    expect_inputs,
-    integers,
-    shape_of,
-    static_dims,
-)
+from omz.converter.caffe.layers.arguments import canonical_axis, count, expect_inputs, static_dims
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
+from omz.converter.graph import integers, shape_of
 from omz.errors import ShapeError
 
 
