@@ -22,7 +22,7 @@ from typing import Final
 
 from omz.errors import ParseError
 
-MAX_OPCODES = 2_000_000  # a ResNet-152 with its optimizer's state has some 100 000
+MAX_OPCODES = 1_000_000  # a ResNet-152 with its optimizer's state has some 100 000
 MAX_PICKLE_BYTES = 32 << 20
 MAX_STRING_BYTES = 1 << 20
 MAX_STACK = 1 << 17  # a pickle writes lists and dictionaries 1000 items at a time
@@ -192,8 +192,9 @@ class _Machine:
         return items
 
     def tuple_of(self, size: int) -> None:
-        items = [self.pop() for _ in range(size)]
-        self.push(tuple(reversed(items)))
+        if len(self.stack) - size < self.floor:
+            raise ParseError("takes an object from an empty stack")
+        self.stack[-size:] = [tuple(self.stack[-size:])]
 
     # --- containers
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from omz.converter.pytorch.pickle_data import MAX_PICKLE_BYTES, read_pickle
@@ -26,7 +27,19 @@ _END = struct.Struct("<4sHHHHLLH")
 _END64 = struct.Struct("<4sQHHLLQQQQ")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _ENCRYPTED, _STORED, _ZIP64_FIELD = 0x0001, 0, 0x0001
+_SEE_ZIP64 = 0xFFFFFFFF
 _LONGEST_COMMENT = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file in the archive: its local header and its bytes."""
+
+    header: int
+    start: int
+    size: int
+    compressed: bool
+    encrypted: bool
 
 
 def read_zip(mapped: mmap.mmap) -> tuple[object, dict[str, Extent]]:
@@ -55,6 +68,13 @@ def read_zip(mapped: mmap.mmap) -> tuple[object, dict[str, Extent]]:
             "is a TorchScript archive, a program with weights. "
             "Load it with torch.jit.load and save the state_dict() of the module with torch.save."
         )
+    for name, member in members.items():
+        if member.encrypted:
+            raise ParseError(f"member {_quoted(name)} is encrypted")
+        if member.compressed:
+            raise ParseError(
+                f"member {_quoted(name)} is compressed; torch.save does not. Pack it with `zip -0`."
+            )
     byte_order = members.get(f"{root}byteorder")
     if byte_order and mapped[byte_order.start : byte_order.start + min(byte_order.size, 16)] != b"little":
         raise ParseError(
@@ -67,31 +87,34 @@ def read_zip(mapped: mmap.mmap) -> tuple[object, dict[str, Extent]]:
         mapped[index.start : index.start + index.size], 0, names=NAMES, load_persistent=StorageTable().load
     )
     prefix = f"{root}data/"
-    return content, {
-        name.removeprefix(prefix): extent for name, extent in members.items() if name.startswith(prefix)
+    extents = {
+        name.removeprefix(prefix): Extent(member.start, member.size)
+        for name, member in members.items()
+        if name.startswith(prefix)
     }
+    return content, extents
 
 
-def _members(mapped: mmap.mmap) -> dict[str, Extent]:
-    """Return where the bytes of each member are. No two members share a byte."""
+def _members(mapped: mmap.mmap) -> dict[str, _Member]:
+    """Return the members by name. No two share a byte."""
     count, start, stop = _directory(mapped)
     if count > MAX_MEMBERS:
         raise ParseError(f"a zip archive of {count} members; at most {MAX_MEMBERS} are read")
-    members: dict[bytes, Extent] = {}
-    taken: list[tuple[int, int, bytes]] = []
-    for name, header, size in _entries(mapped, start, stop, count):
+    members: dict[str, _Member] = {}
+    spans: list[tuple[int, int, str]] = []
+    for raw_name, member, packed_size in _entries(mapped, start, stop, count):
+        name = raw_name.decode("utf-8", "replace")
         if name in members:
             raise ParseError(f"two members are named {_quoted(name)}")
-        data = _data_start(mapped, header, name)
-        if data + size > start:
+        if member.start + packed_size > start:
             raise ParseError(f"member {_quoted(name)} reaches outside the archive; is the file cut off?")
-        members[name] = Extent(data, size)
-        taken.append((header, data + size, name))
-    taken.sort()
-    for (_, end, _), (header, _, name) in pairwise(taken):
+        members[name] = member
+        spans.append((member.header, member.start + packed_size, name))
+    spans.sort()
+    for (_, end, _), (header, _, name) in pairwise(spans):
         if header < end:
             raise ParseError(f"member {_quoted(name)} overlaps another")
-    return {name.decode("utf-8", "replace"): extent for name, extent in members.items()}
+    return members
 
 
 def _directory(mapped: mmap.mmap) -> tuple[int, int, int]:
@@ -118,8 +141,8 @@ def _directory(mapped: mmap.mmap) -> tuple[int, int, int]:
     return count, start, end
 
 
-def _entries(mapped: mmap.mmap, at: int, stop: int, count: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, position of the local header and size of each entry of the central directory."""
+def _entries(mapped: mmap.mmap, at: int, stop: int, count: int) -> Iterator[tuple[bytes, _Member, int]]:
+    """Yield name, member and size in the archive of each entry of the central directory."""
     for _ in range(count):
         if at + _CENTRAL.size > stop or mapped[at : at + 4] != b"PK\x01\x02":
             raise ParseError("a zip archive whose directory is damaged")
@@ -132,47 +155,43 @@ def _entries(mapped: mmap.mmap, at: int, stop: int, count: int) -> Iterator[tupl
         if at > stop:
             raise ParseError("a zip archive whose directory is damaged")
         name = mapped[name_at:extra_at]
-        if 0xFFFFFFFF in (packed, size, header):
-            extra = mapped[extra_at : extra_at + extra_size]
-            size, packed, header = _wide_fields(extra, name, size, packed, header)
-        if flags & _ENCRYPTED:
-            raise ParseError(f"member {_quoted(name)} is encrypted")
-        if method != _STORED or packed != size:
-            raise ParseError(
-                f"member {_quoted(name)} is compressed; torch.save does not. Pack it with `zip -0`."
+        if _SEE_ZIP64 in (packed, size, header):
+            size, packed, header = _wide_fields(
+                mapped[extra_at : extra_at + extra_size], size, packed, header
             )
-        yield name, header, size
+        start = _data_start(mapped, header, name, flags, method)
+        compressed = method != _STORED or packed != size
+        yield name, _Member(header, start, size, compressed, bool(flags & _ENCRYPTED)), packed
     if at != stop:
         raise ParseError("a zip archive whose directory has more in it than it says")
 
 
-def _wide_fields(extra: bytes, name: bytes, *fields: int) -> list[int]:
-    """Return size, packed size and header's position, those of 0xFFFFFFFF replaced by zip64's."""
+def _wide_fields(extra: bytes, *fields: int) -> list[int]:
+    """Return size, packed size and header's position, with zip64's where a field refers to them."""
     at = 0
     while at + 4 <= len(extra):
         kind, size = struct.unpack_from("<HH", extra, at)
         at += 4
-        if kind == _ZIP64_FIELD and at + size <= len(extra):
-            wide = iter(struct.unpack_from(f"<{size // 8}Q", extra, at))
-            try:
-                return [next(wide) if field == 0xFFFFFFFF else field for field in fields]
-            except StopIteration:
-                break
+        wanted = sum(field == _SEE_ZIP64 for field in fields)
+        if kind == _ZIP64_FIELD and 8 * wanted <= size <= len(extra) - at:
+            wide = iter(struct.unpack_from(f"<{wanted}Q", extra, at))
+            return [next(wide) if field == _SEE_ZIP64 else field for field in fields]
         at += size
-    raise ParseError(f"member {_quoted(name)} has no sizes")
+    raise ParseError("a zip archive whose directory lacks the size of a member")
 
 
-def _data_start(mapped: mmap.mmap, header: int, name: bytes) -> int:
+def _data_start(mapped: mmap.mmap, header: int, name: bytes, flags: int, method: int) -> int:
+    """Return where a member's bytes begin: behind its local header, which repeats what the directory says."""
     if header + _LOCAL.size > len(mapped) or mapped[header : header + 4] != MAGIC:
-        raise ParseError(f"member {_quoted(name)} is not where the directory says; is the file cut off?")
+        raise ParseError("a zip archive whose directory points to no member. Is the file cut off?")
     fields = _LOCAL.unpack_from(mapped, header)
-    flags, method, name_size, extra_size = (*fields[2:4], *fields[9:11])
+    name_size, extra_size = fields[9:11]
     name_at = header + _LOCAL.size
     same_name = name_size == len(name) and mapped[name_at : name_at + name_size] == name
-    if not same_name or flags & _ENCRYPTED or method != _STORED:
-        raise ParseError(f"member {_quoted(name)} is described differently in two places of the archive")
+    if not same_name or fields[3] != method or (fields[2] ^ flags) & _ENCRYPTED:
+        raise ParseError("a zip archive that describes a member differently in two places")
     return int(name_at + name_size + extra_size)
 
 
-def _quoted(name: bytes) -> str:
-    return ascii(name[:80].decode("utf-8", "replace"))
+def _quoted(name: str) -> str:
+    return ascii(name[:80])
