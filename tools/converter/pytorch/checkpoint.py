@@ -67,10 +67,10 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 def _read(mapped: mmap.mmap) -> dict[str, Array]:
     if mapped[: len(zip_format.MAGIC)] == zip_format.MAGIC:
         return _arrays(mapped, *zip_format.read_zip(mapped))
+    if is_safetensors(mapped):  # asked first: the size of a header may begin like a pickle
+        return read_safetensors(mapped)
     if mapped[: len(legacy_format.MAGIC)] == legacy_format.MAGIC:
         return _arrays(mapped, *legacy_format.read_legacy(mapped))
-    if is_safetensors(mapped):
-        return read_safetensors(mapped)
     beginning = mapped[:_LONGEST_FOREIGN].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for magic, reason in _FOREIGN.items():
         if beginning.startswith(magic):
