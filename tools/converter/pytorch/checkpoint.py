@@ -67,7 +67,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 def _read(mapped: mmap.mmap) -> dict[str, Array]:
     if mapped[: len(zip_format.MAGIC)] == zip_format.MAGIC:
         return _arrays(mapped, *zip_format.read_zip(mapped))
-    if is_safetensors(mapped):  # before the old format: the length it starts with may look like a pickle
+    if is_safetensors(mapped):  # asked first: the size of a header may begin like a pickle
         return read_safetensors(mapped)
     if mapped[: len(legacy_format.MAGIC)] == legacy_format.MAGIC:
         return _arrays(mapped, *legacy_format.read_legacy(mapped))

@@ -52,6 +52,24 @@ def read_zip(mapped: mmap.mmap) -> tuple[object, dict[str, Extent]]:
         ParseError: The archive is damaged, not one of ``torch.save``, or holds anything that is not data.
     """
     members = _members(mapped)
+    root = _root(mapped, members)
+    index = members[f"{root}data.pkl"]
+    if index.size > MAX_PICKLE_BYTES:
+        raise ParseError(f"its data.pkl has {index.size} bytes; at most {MAX_PICKLE_BYTES} are read")
+    content, _ = read_pickle(
+        mapped[index.start : index.start + index.size], 0, names=NAMES, load_persistent=StorageTable().load
+    )
+    prefix = f"{root}data/"
+    extents = {
+        name.removeprefix(prefix): Extent(member.start, member.size)
+        for name, member in members.items()
+        if name.startswith(prefix)
+    }
+    return content, extents
+
+
+def _root(mapped: mmap.mmap, members: dict[str, _Member]) -> str:
+    """Return what the names of all members begin with, once it is clear that torch.save wrote the archive."""
     roots = [
         name.removesuffix("data.pkl")
         for name in members
@@ -80,19 +98,7 @@ def read_zip(mapped: mmap.mmap) -> tuple[object, dict[str, Extent]]:
         raise ParseError(
             "was written on a big-endian machine, which is not supported. Save it on a little-endian one."
         )
-    index = members[f"{root}data.pkl"]
-    if index.size > MAX_PICKLE_BYTES:
-        raise ParseError(f"its data.pkl has {index.size} bytes; at most {MAX_PICKLE_BYTES} are read")
-    content, _ = read_pickle(
-        mapped[index.start : index.start + index.size], 0, names=NAMES, load_persistent=StorageTable().load
-    )
-    prefix = f"{root}data/"
-    extents = {
-        name.removeprefix(prefix): Extent(member.start, member.size)
-        for name, member in members.items()
-        if name.startswith(prefix)
-    }
-    return content, extents
+    return root
 
 
 def _members(mapped: mmap.mmap) -> dict[str, _Member]:
@@ -122,8 +128,8 @@ def _directory(mapped: mmap.mmap) -> tuple[int, int, int]:
     at = mapped.rfind(b"PK\x05\x06", max(0, len(mapped) - _END.size - _LONGEST_COMMENT))
     if at < 0 or at + _END.size > len(mapped):
         raise ParseError("a zip archive without an end. Is the file cut off? Download it again.")
-    _, disk, first_disk, _, count, size, start, comment = _END.unpack_from(mapped, at)
-    if disk or first_disk or at + _END.size + comment != len(mapped):
+    _, disk, first_disk, here, count, size, start, comment = _END.unpack_from(mapped, at)
+    if disk or first_disk or here != count or at + _END.size + comment != len(mapped):
         raise ParseError("a zip archive whose end is damaged. Download it again.")
     end = at
     locator = at - _LOCATOR64.size
