@@ -75,7 +75,7 @@ def refused(content: bytes, *, mebibytes: float = 16) -> str:
     assert len(message.splitlines()) <= 2
     assert len(message) < len(str(path)) + 400
     assert message.isprintable()
-    assert seconds < 1 + 3 * size / 1e6
+    assert seconds < 3 + 3 * size / 1e6
     assert peak < mebibytes * 2**20
     return message.removeprefix(f"{path}: ")
 
