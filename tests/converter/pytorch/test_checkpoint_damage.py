@@ -29,6 +29,8 @@ from omz.converter.pytorch import safetensors_format, zip_format
 from omz.converter.pytorch.checkpoint import read_checkpoint
 from omz.errors import ParseError
 
+pytestmark = pytest.mark.slow  # seconds in all; the quick suite has the formats themselves
+
 FILES = ("zip.pth", "protocol5.pth", "legacy.pth", "tensors.safetensors", "wrapped.pth", "wrapped-legacy.pth")
 PICKLE = program(dictionary({"w": tensor(storage("0", 8), (8,), (1,))}))
 MEMBERS = zip_members(PICKLE, {"0": floats(8)})

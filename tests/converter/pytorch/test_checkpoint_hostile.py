@@ -31,6 +31,8 @@ from omz.converter.pytorch.checkpoint import read_checkpoint
 from omz.converter.pytorch.pickle_data import MAX_OPCODES as OPCODES
 from omz.errors import ParseError
 
+pytestmark = pytest.mark.slow  # seconds in all; the quick suite has the formats themselves
+
 FORBIDDEN = {"exec", "compile", "import", "os.system", "os.exec", "subprocess.Popen", "pickle.find_class"}
 _happened: list[str] = []
 _listening = False

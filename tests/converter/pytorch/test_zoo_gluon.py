@@ -30,6 +30,8 @@ from omz.downloader import command as downloader
 from omz.zoo import catalogue
 from omz.zoo.labels import load_labels
 
+pytestmark = pytest.mark.slow  # seconds in all; the quick suite has the formats themselves
+
 PACKAGED = catalogue.packaged_root() / "public"
 SMALL = {"layers": (1, 2, 1, 1), "channels": (32, 32, 64, 64)}
 NAMES = sorted(VARIANTS)
