@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nets.conversion import run_model
-from nets.timm_resnets import pictures, random_state
+from nets.timm_resnets import VARIANTS, pictures, random_state
 from omz.converter.pytorch.convert import convert
 from omz.errors import ConversionError
 
@@ -43,12 +43,20 @@ def suffix(kind: str) -> str:
 
 def check(path: Path, variant, state, size) -> None:
     """Convert a file, and compare the answer with PyTorch's."""
+    compare(path, reference_of(variant, state, size), size)
+
+
+def reference_of(variant, state, size):
+    """Return what PyTorch answers."""
     from converter.pytorch.torch_resnet import logits, torch_resnet
 
-    data = pictures(1, *size)
+    return logits(torch_resnet(variant, state), pictures(1, *size))
+
+
+def compare(path: Path, reference, size) -> None:
+    """Convert a file, and compare its answer."""
     model = convert(path, input_shapes={"data": [1, 3, *size]})
-    answer = run_model(model, {"data": data})["logits"]
-    reference = logits(torch_resnet(variant, state), data)
+    answer = run_model(model, {"data": pictures(1, *size)})["logits"]
     assert np.abs(answer - reference).max() < 1e-4 * np.abs(reference).max()
     assert np.argsort(-answer)[0, :5].tolist() == np.argsort(-reference)[0, :5].tolist()
 
@@ -62,13 +70,15 @@ def test_three_formats(kind, tmp_path):
 
 @pytest.mark.oracle
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize(
-    "variant", ["gluon_resnet18_v1b", "gluon_resnet50_v1d", "gluon_seresnext50_32x4d", "gluon_senet154"]
-)
-def test_three_formats_of_whole_networks(variant, kind, tmp_path):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_three_formats_of_every_variant(variant, tmp_path):
+    pytest.importorskip("torch")
     state = random_state(variant)
-    check(save(state, tmp_path / f"net{suffix(kind)}", kind), variant, state, (96, 96))
+    reference = reference_of(variant, state, (64, 64))
+    for kind in FORMATS:
+        path = save(state, tmp_path / f"net{suffix(kind)}", kind)
+        compare(path, reference, (64, 64))
+        path.unlink()
 
 
 @pytest.mark.oracle
