@@ -12,8 +12,8 @@ import pytest
 from nets import NetBuilder, pictures, prototxt, se_resnext, synthetic_weights, write_model
 from nets.conversion import run_model
 from omz.converter import caffe2ir
+from omz.converter.caffe.reference import run
 from omz.errors import ZooError
-from reference import run
 
 NET = se_resnext((1, 1), stem=8, width=8, cardinality=4, size=32, classes=10)
 WEIGHTS = synthetic_weights(NET)

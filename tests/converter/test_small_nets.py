@@ -20,7 +20,7 @@ from nets import (
     synthetic_weights,
 )
 from nets.conversion import convert_net, run_model
-from reference import run
+from omz.converter.caffe.reference import run
 
 FAMILIES = {
     "se-resnext": se_resnext((1, 2, 1), stem=16, width=16, cardinality=8, size=48, classes=9),

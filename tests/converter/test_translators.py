@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nets import infer, parse_prototxt
 from nets.conversion import convert_net, run_model
-from reference import LAYERS, run
+from omz.converter.caffe.reference import LAYERS, run
 
 # Single precision keeps 24 bits; sums of some hundred products lose a few of them.
 TOLERANCE = 1e-5

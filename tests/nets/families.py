@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from omz.converter.caffe import caffe_pb2
-from reference.geometry import pooling_size
+from omz.converter.caffe.reference.geometry import pooling_size
 
 
 class NetBuilder:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from reference.geometry import (
+from omz.converter.caffe.reference.geometry import (
     axis_index,
     convolution_geometry,
     convolution_size,
@@ -14,7 +14,7 @@ from reference.geometry import (
     pooling_size,
     reshaped,
 )
-from reference.interpreter import active_layers
+from omz.converter.caffe.reference.interpreter import active_layers
 
 Shape = tuple[int, ...]
 

@@ -23,7 +23,7 @@ from nets import (
     write_caffemodel,
 )
 from omz.converter.caffe import caffe_pb2
-from reference import run
+from omz.converter.caffe.reference import run
 
 PUBLISHED = Path(__file__).parents[2] / ".." / "shared" / "caffe"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from reference.interpreter import active_layers
-from reference.layers import LAYERS
+from omz.converter.caffe.reference.interpreter import active_layers
+from omz.converter.caffe.reference.layers import LAYERS
 
 from .shapes import infer, input_shapes, weight_shapes
 

@@ -7,8 +7,8 @@ import pytest
 from google.protobuf import text_format
 
 from omz.converter.caffe import caffe_pb2
-from reference import LAYERS, run
-from reference.geometry import pooling_size
+from omz.converter.caffe.reference import LAYERS, run
+from omz.converter.caffe.reference.geometry import pooling_size
 
 
 def apply(layer: str, *bottoms, blobs=()):

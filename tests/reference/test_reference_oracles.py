@@ -17,7 +17,7 @@ from nets import (
     synthetic_weights,
     write_model,
 )
-from reference import run
+from omz.converter.caffe.reference import run
 
 SMALL = {
     "se-resnext": se_resnext((1, 2), stem=16, width=16, cardinality=4, size=48, classes=9),

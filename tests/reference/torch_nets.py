@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 
-from .interpreter import active_layers
+from omz.converter.caffe.reference import active_layers
 
 
 def run(

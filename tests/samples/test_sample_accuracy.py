@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import reference
+from omz.converter.caffe import reference
 from omz.zoo.schema import Model
 
 
