@@ -541,10 +541,12 @@ class PythonParameter(_message.Message):
     def __init__(self, module: _Optional[str] = ..., layer: _Optional[str] = ...) -> None: ...
 
 class ReLU6Parameter(_message.Message):
-    __slots__ = ["n"]
+    __slots__ = ["n", "negative_slope"]
+    NEGATIVE_SLOPE_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     n: float
-    def __init__(self, n: _Optional[float] = ...) -> None: ...
+    negative_slope: float
+    def __init__(self, n: _Optional[float] = ..., negative_slope: _Optional[float] = ...) -> None: ...
 
 class ReLUParameter(_message.Message):
     __slots__ = ["negative_slope"]
