@@ -7,7 +7,7 @@ import openvino as ov
 import openvino.opset13 as ops
 
 import omz.converter.caffe.layers  # noqa: F401 - registers the translators
-from omz.converter.caffe.net import Net
+from omz.converter.caffe.net import Layer, Net
 from omz.converter.caffe.registry import is_supported, supported_types, translator_of
 from omz.converter.graph import NodeNames, check_size, explained
 from omz.errors import UnsupportedLayerError
@@ -22,15 +22,23 @@ def refuse_unsupported(net: Net) -> None:
     unknown: dict[str, list[str]] = {}
     for layer in net.layers:
         if not is_supported(layer.type):
-            unknown.setdefault(layer.type, []).append(layer.name)
+            unknown.setdefault(_called(layer), []).append(layer.name)
     if unknown:
         described = []
         for layer_type, names in unknown.items():
             more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-            described.append(f"{layer_type or 'no type'} ({', '.join(map(repr, names[:2]))}{more})")
+            described.append(f"{layer_type} ({', '.join(map(repr, names[:2]))}{more})")
         raise UnsupportedLayerError(
             f"layers that are not supported: {', '.join(described)}.\nSupported: {', '.join(supported_types())}."
         )
+
+
+def _called(layer: Layer) -> str:
+    """Return what a layer's type is called; a Python layer goes by its class."""
+    if layer.type == "Python":
+        code = layer.params.python_param
+        return f"Python {code.module}.{code.layer}"
+    return layer.type or "no type"
 
 
 def emit(net: Net) -> ov.Model:

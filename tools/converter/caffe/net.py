@@ -1,40 +1,26 @@
 """The network as a graph: ``NetParameter`` -> :class:`Net`.
 
-What Caffe does when it sets up a net, as plain data: layers of other phases are left out, the old ways to state
-inputs and layers are brought to today's form, and layers that work in place get names of their own for what they
-put out. The rules are those of Caffe's ``net.cpp`` and ``upgrade_proto.cpp``.
+What Caffe does when it sets up a net for inference, as plain data: layers of other phases are left out, layers that
+read data become inputs, layers that only training needs go, and layers that work in place get names of their own for
+what they put out. The rules are those of Caffe's ``net.cpp``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from omz.converter.caffe.caffe_pb2 import (
-    LayerParameter,
-    NetParameter,
-    NetState,
-    NetStateRule,
-    V1LayerParameter,
-)
+from omz.converter.caffe.caffe_pb2 import LayerParameter, NetParameter
 from omz.converter.caffe.caffemodel import Blob
+from omz.converter.caffe.inputs import Shape, input_shapes, is_input, legacy_inputs
+from omz.converter.caffe.upgrade import inference_layers
 from omz.errors import ConversionError, ParseError, ShapeError
 
-#: Types whose names today are not the capitalized words of the V1 enumeration.
-_V1_TYPES = {
-    "ABSVAL": "AbsVal",
-    "ARGMAX": "ArgMax",
-    "BNLL": "BNLL",
-    "HDF5_DATA": "HDF5Data",
-    "HDF5_OUTPUT": "HDF5Output",
-    "LRN": "LRN",
-    "MVN": "MVN",
-    "RELU": "ReLU",
-    "SOFTMAX_LOSS": "SoftmaxWithLoss",
-    "TANH": "TanH",
-}
+#: Published nets have at most a few thousand layers.
+MAX_LAYERS = 50_000
+#: Layers that measure or store, whatever a fork calls its own.
+_TRAINING_ENDINGS = ("Loss", "Accuracy", "HDF5Output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +56,20 @@ class Net:
         inputs: Shape of each input blob, by its id, which is its name.
         layers: Every layer but the inputs.
         names: The blob name of the prototxt that each id stands for in the end; an id whose name an in-place layer
-            takes over later has none.
+            takes over later has none, and an input keeps its own.
         outputs: What the net is run for: ids of blobs, by the name that each output goes by.
+        offers: Outputs to be had on request: the Softmax of each SoftmaxWithLoss, by that layer's name.
+        shared: Weights that several layers have in common (``param { name }``): for each name, the places (layer name,
+            number of the blob).
     """
 
     name: str
-    inputs: Mapping[str, tuple[int, ...]]
+    inputs: Mapping[str, Shape]
     layers: tuple[Layer, ...]
     names: Mapping[str, str]
     outputs: Mapping[str, str]
+    offers: Mapping[str, Layer] = field(default_factory=dict)
+    shared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
 
     def consumers(self) -> dict[str, int]:
         """Return how often each blob is read; being an output counts."""
@@ -91,63 +82,177 @@ class Net:
         return counts
 
 
-def build_net(message: NetParameter) -> Net:
+def build_net(message: NetParameter, stages: Sequence[str] = ()) -> Net:
     """Build the graph of a network for inference.
+
+    Args:
+        message: The network definition.
+        stages: Of the net's state, beside those that the file states (``include { stage: "deploy" }``).
 
     Raises:
         ParseError: A layer reads a blob that no layer before it makes, or the like; names the layer.
     """
-    inputs: dict[str, tuple[int, ...]] = _legacy_inputs(message)
-    current = {name: name for name in inputs}  # blob name -> id of what it holds at this point
-    ids = set(inputs)
-    versions: Counter[str] = Counter()
-    unread = dict.fromkeys(inputs)  # ids that nobody has read yet, in order
-    layers: list[Layer] = []
-    for params in _todays_layers(message):
-        if not _included(params, message.state):
-            continue
-        name, tops = params.name, list(params.top)
-        _check_names(name, *tops)
-        if params.type == "Input":
-            for top, shape in zip(tops, _input_shapes(params), strict=True):
-                if top in current:
-                    raise ParseError(f"layer {name!r}: the blob {top!r} is made twice")
-                inputs[top] = shape
-                current[top] = top
-                ids.add(top)
-                unread[top] = None
-            continue
-        missing = [bottom for bottom in params.bottom if bottom not in current]
-        if missing:
-            raise ParseError(
-                f"layer {name!r} ({params.type}) reads the blob {missing[0]!r}, which no layer before it makes"
-            )
-        bottoms = tuple(current[bottom] for bottom in params.bottom)
-        for bottom in bottoms:
-            unread.pop(bottom, None)
+    messages = list(inference_layers(message, stages))
+    if len(messages) > MAX_LAYERS:
+        raise ParseError(f"the net has {len(messages)} layers; more than {MAX_LAYERS} are refused")
+    builder = _Builder(messages)
+    for name, shape in legacy_inputs(message).items():
+        builder.add_input(name, shape)
+    for params in messages:
+        builder.add(params)
+    return builder.finished(message.name)
+
+
+class _Builder:
+    """Takes layers in the order of the file; blobs get ids, one for each time that their name is made."""
+
+    def __init__(self, messages: Sequence[LayerParameter]) -> None:
+        self._messages = messages
+        self._inputs: dict[str, Shape] = {}
+        self._layers: list[Layer] = []
+        self._offers: dict[str, Layer] = {}
+        self._shared: dict[str, list[tuple[str, int]]] = {}
+        self._current: dict[str, str] = {}  # blob name -> id of what it holds at this point
+        self._ids: set[str] = set()
+        self._versions: Counter[str] = Counter()
+        self._unread: dict[str, None] = {}  # ids that nobody has read yet, in order
+        self._training: set[str] = set()  # blob names that hold what only training needs
+
+    def add_input(self, name: str, shape: Shape) -> None:
+        _check_names(name)
+        if name in self._current:
+            raise ParseError(f"the blob {name!r} is made twice, as an input")
+        self._inputs[name] = shape
+        self._current[name] = name
+        self._ids.add(name)
+
+    def add(self, params: LayerParameter) -> None:
+        _check_names(params.name, *params.top)
+        if is_input(params):
+            for top, shape in zip(params.top, input_shapes(params), strict=True):
+                self.add_input(top, shape)
+        elif params.type.endswith(_TRAINING_ENDINGS) or not self._training.isdisjoint(params.bottom):
+            self._training.update(params.top)
+            if params.type == "SoftmaxWithLoss":
+                self._add_softmax(params)
+        else:
+            self._training.difference_update(params.top)
+            self._add_layer(params)
+
+    def _add_layer(self, params: LayerParameter) -> None:
+        bottoms, tops = self._read(params), list(params.top)
         if len(set(tops)) < len(tops):
-            raise ParseError(f"layer {name!r} ({params.type}) makes the blob {tops[0]!r} twice")
+            raise ParseError(f"layer {params.name!r} ({params.type}) makes the blob {tops[0]!r} twice")
         for top in tops:
-            if top in current and top not in params.bottom:
-                raise ParseError(f"layer {name!r} ({params.type}): the blob {top!r} is made twice")
-            current[top] = _fresh(top, ids, versions)
-            unread[current[top]] = None
-        layers.append(Layer(name, params.type, bottoms, tuple(current[top] for top in tops), params))
-    if not layers:
-        raise ParseError("no layer is left for inference (phase TEST)")
-    names = {blob: name for name, blob in current.items()}
-    outputs = {names[blob]: blob for blob in unread if blob not in inputs}
-    return Net(message.name, inputs, tuple(layers), names, outputs)
+            if top in self._current and top not in params.bottom:
+                raise ParseError(f"layer {params.name!r} ({params.type}): the blob {top!r} is made twice")
+            self._current[top] = self._fresh(top)
+            self._unread[self._current[top]] = None
+        ids = tuple(self._current[top] for top in tops)
+        self._layers.append(Layer(params.name, params.type, bottoms, ids, params))
+        for number, param in enumerate(params.param):
+            if param.name:
+                self._shared.setdefault(param.name, []).append((params.name, number))
+
+    def _add_softmax(self, loss: LayerParameter) -> None:
+        """Take the probabilities that a SoftmaxWithLoss computes: as an offer, or as the second top if it has one."""
+        softmax = LayerParameter(name=loss.name, type="Softmax", bottom=loss.bottom[:1], top=loss.top[1:2])
+        softmax.softmax_param.CopyFrom(loss.softmax_param)
+        if softmax.top:
+            self._training.discard(softmax.top[0])
+            self._add_layer(softmax)
+        elif loss.bottom and loss.bottom[0] in self._current:
+            bottom = self._current[loss.bottom[0]]
+            top = self._fresh(loss.name)
+            self._offers[loss.name] = Layer(loss.name, "Softmax", (bottom,), (top,), softmax)
+
+    def _read(self, params: LayerParameter) -> tuple[str, ...]:
+        """Return the ids of a layer's bottoms."""
+        for bottom in params.bottom:
+            if bottom not in self._current:
+                later = [layer.name for layer in self._messages if bottom in layer.top]
+                reason = (
+                    f"only layer {later[0]!r}, which does not come before it, makes: the layers are out of order, "
+                    "or form a cycle"
+                    if later
+                    else "no layer before it makes"
+                )
+                raise ParseError(
+                    f"layer {params.name!r} ({params.type}) reads the blob {bottom!r}, which {reason}"
+                )
+        bottoms = tuple(self._current[bottom] for bottom in params.bottom)
+        for bottom in bottoms:
+            self._unread.pop(bottom, None)
+        return bottoms
+
+    def _fresh(self, name: str) -> str:
+        """Return an id that no blob has yet: the name itself, or with the number of the version."""
+        blob = name
+        while blob in self._ids:
+            self._versions[name] += 1
+            blob = f"{name}:{self._versions[name]}"
+        self._ids.add(blob)
+        return blob
+
+    def finished(self, name: str) -> Net:
+        if not self._layers:
+            raise ParseError("no layer is left for inference (phase TEST)")
+        names = {blob: name for name, blob in self._current.items() if name not in self._inputs}
+        names |= {blob: blob for blob in self._inputs}
+        makers = {top: layer.name for layer in self._layers for top in layer.tops}
+        outputs: dict[str, str] = {}
+        for blob in self._unread:
+            # An input that a layer changes in place has given its name to the input.
+            called = names.get(blob) or (makers[blob] if makers[blob] not in self._current else blob)
+            outputs[called] = blob
+        return Net(name, self._inputs, tuple(self._layers), names, outputs, self._offers, self._shared)
 
 
 def with_weights(net: Net, weights: Mapping[str, Sequence[Blob]]) -> Net:
-    """Give each layer its weights, by name, as Caffe does; what the net does not have is not used."""
-    layers = tuple(replace(layer, blobs=tuple(weights.get(layer.name, ()))) for layer in net.layers)
-    return replace(net, layers=layers)
+    """Give each layer its weights, by name, as Caffe does; what the net does not have is not used.
+
+    Blobs that layers share are those of the last layer in the file that has them: Caffe copies in that order into one
+    and the same memory.
+
+    Raises:
+        ParseError: Two layers go by the name of one that has weights.
+    """
+    counts = Counter(layer.name for layer in net.layers if layer.name in weights)
+    if counts and counts.most_common(1)[0][1] > 1:
+        twice = counts.most_common(1)[0][0]
+        raise ParseError(f"two layers are named {twice!r}; which of them the weights are for cannot be told")
+    common = _common_blobs(net, weights)
+    layers = []
+    for layer in net.layers:
+        blobs = list(weights.get(layer.name, ()))
+        for number, blob in common.get(layer.name, ()):
+            blobs[number : number + 1] = [blob]
+        layers.append(replace(layer, blobs=tuple(blobs)))
+    return replace(net, layers=tuple(layers))
 
 
-def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]]) -> Net:
+def _common_blobs(net: Net, weights: Mapping[str, Sequence[Blob]]) -> dict[str, list[tuple[int, Blob]]]:
+    """Return, for each layer that shares blobs with others, their numbers and the blobs."""
+    order = {name: number for number, name in enumerate(weights)}
+    common: dict[str, list[tuple[int, Blob]]] = {}
+    for places in net.shared.values():
+        there = [
+            (order[name], name, number) for name, number in places if number < len(weights.get(name, ()))
+        ]
+        if len(places) > 1 and there:
+            _, owner, at = max(there)
+            for name, number in places:
+                common.setdefault(name, []).append((number, weights[owner][at]))
+    return common
+
+
+def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]], batch: int | None = None) -> Net:
     """Replace the shapes of inputs.
+
+    Args:
+        net: A network.
+        shapes: By the name of the input; the net's own for the others.
+        batch: First dimension of every input, -1 for any; None leaves it.
 
     Raises:
         ConversionError: There is no such input.
@@ -160,6 +265,8 @@ def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]]) -> Net:
     for name, shape in inputs.items():
         if not shape:
             raise ShapeError(f"input {name!r} has no shape. Give it with --input_shape.")
+        if batch is not None:
+            inputs[name] = shape = (batch, *shape[1:])
         if any(dimension == 0 or dimension < -1 for dimension in shape):
             raise ShapeError(
                 f"input {name!r}: dimensions must be positive (or -1 for any), got {list(shape)}"
@@ -172,14 +279,17 @@ def with_outputs(net: Net, wanted: Sequence[str]) -> Net:
 
     Args:
         net: A network.
-        wanted: Names of blobs or layers; of a layer, its first top is taken.
+        wanted: Names of blobs or layers; of a layer, its first top is taken. A SoftmaxWithLoss stands for the Softmax
+            in it.
 
     Raises:
         ConversionError: There is no such blob or layer, or the net has no output at all.
     """
     outputs = dict(net.outputs)
+    layers = list(net.layers)
     if wanted:
-        by_name = {layer.name: layer.tops[0] for layer in net.layers if layer.tops}
+        by_name = {name: layer.tops[0] for name, layer in net.offers.items()}
+        by_name |= {layer.name: layer.tops[0] for layer in net.layers if layer.tops}
         by_name |= {name: blob for blob, name in net.names.items() if blob not in net.inputs}
         unknown = [name for name in wanted if name not in by_name]
         if unknown:
@@ -187,9 +297,10 @@ def with_outputs(net: Net, wanted: Sequence[str]) -> Net:
                 f"the net has no layer or blob {unknown[0]!r}; it ends in {listed(outputs)}"
             )
         outputs = {name: by_name[name] for name in wanted}
+        layers += [layer for layer in net.offers.values() if layer.tops[0] in outputs.values()]
     if not outputs:
         raise ConversionError("the net has no output: every blob that it makes is read by a layer")
-    return pruned(replace(net, outputs=outputs))
+    return pruned(replace(net, layers=tuple(layers), outputs=outputs))
 
 
 def pruned(net: Net) -> Net:
@@ -209,93 +320,6 @@ def _check_names(*names: str) -> None:
     for name in names:
         if not name.isprintable():
             raise ParseError(f"the name {name!r} of a layer or blob has characters that are not printable")
-
-
-def _fresh(name: str, ids: set[str], versions: Counter[str]) -> str:
-    """Return an id that no blob has yet: the name itself, or with the number of the version."""
-    blob = name
-    while blob in ids:
-        versions[name] += 1
-        blob = f"{name}:{versions[name]}"
-    ids.add(blob)
-    return blob
-
-
-def _legacy_inputs(message: NetParameter) -> dict[str, tuple[int, ...]]:
-    """Read ``input:`` with ``input_shape`` or four ``input_dim`` each."""
-    names = list(message.input)
-    _check_names(*names)
-    if len(set(names)) < len(names):
-        raise ParseError(f"the input {max(names, key=names.count)!r} is named twice")
-    shapes: list[tuple[int, ...]] = [tuple(shape.dim) for shape in message.input_shape]
-    if not shapes and message.input_dim:
-        dims = list(message.input_dim)
-        if len(dims) != 4 * len(names):
-            raise ParseError(f"{len(dims)} input_dim for {len(names)} input: expected four for each")
-        shapes = [tuple(dims[i : i + 4]) for i in range(0, len(dims), 4)]
-    if not shapes:
-        shapes = [()] * len(names)
-    if len(shapes) != len(names):
-        raise ParseError(f"{len(shapes)} input_shape for {len(names)} input: expected one for each")
-    return dict(zip(names, shapes, strict=True))
-
-
-def _input_shapes(params: LayerParameter) -> list[tuple[int, ...]]:
-    """Return a shape for each top of an Input layer; one shape serves all."""
-    shapes = [tuple(shape.dim) for shape in params.input_param.shape]
-    if len(shapes) == 1:
-        shapes *= len(params.top)
-    if not shapes:
-        shapes = [()] * len(params.top)
-    if len(shapes) != len(params.top):
-        raise ParseError(
-            f"layer {params.name!r} (Input) has {len(params.top)} tops and {len(shapes)} shapes; "
-            "expected one shape, or one for each"
-        )
-    return shapes
-
-
-def _included(params: LayerParameter, state: NetState) -> bool:
-    """Tell whether a layer belongs to the net at inference: phase TEST, level and stages as the file states."""
-    if params.include:
-        return any(_meets(rule, state) for rule in params.include)
-    return not any(_meets(rule, state) for rule in params.exclude)
-
-
-def _meets(rule: NetStateRule, state: NetState) -> bool:
-    from omz.converter.caffe.caffe_pb2 import TEST
-
-    stages = set(state.stage)
-    return (
-        (not rule.HasField("phase") or rule.phase == TEST)
-        and (not rule.HasField("min_level") or state.level >= rule.min_level)
-        and (not rule.HasField("max_level") or state.level <= rule.max_level)
-        and stages.issuperset(rule.stage)
-        and stages.isdisjoint(rule.not_stage)
-    )
-
-
-def _todays_layers(message: NetParameter) -> Iterable[LayerParameter]:
-    if message.layer and message.layers:
-        raise ParseError("the net has both 'layer' and 'layers'; Caffe reads only one of the two")
-    return message.layer or map(_upgraded, message.layers)
-
-
-def _upgraded(old: V1LayerParameter) -> LayerParameter:
-    """Bring a V1 layer to today's form; the parameter messages are the same in both."""
-    new = LayerParameter(
-        name=old.name, bottom=old.bottom, top=old.top, include=old.include, exclude=old.exclude
-    )
-    enumerated = V1LayerParameter.LayerType.Name(old.type)
-    new.type = _V1_TYPES.get(enumerated) or "".join(word.capitalize() for word in enumerated.split("_"))
-    for field, value in old.ListFields():
-        if field.name.endswith("_param"):
-            _copy(getattr(new, field.name), value)
-    return new
-
-
-def _copy(target: Any, value: Any) -> None:  # noqa: ANN401 - any of the parameter messages
-    target.CopyFrom(value)
 
 
 def listed(names: Iterable[str]) -> str:
