@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from omz.converter.caffe.reference import active_layers
 from omz.converter.caffe.reference.geometry import (
     axis_index,
     convolution_geometry,
@@ -14,7 +15,6 @@ from omz.converter.caffe.reference.geometry import (
     pooling_size,
     reshaped,
 )
-from omz.converter.caffe.reference.interpreter import active_layers
 
 Shape = tuple[int, ...]
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from omz.converter.caffe.reference.interpreter import active_layers
-from omz.converter.caffe.reference.layers import LAYERS
+from omz.converter.caffe.reference import active_layers, forward
 
 from .shapes import infer, input_shapes, weight_shapes
 
@@ -56,7 +55,7 @@ def synthetic_weights(
             _fit(layer, bottoms, drawn, LOGITS_DEVIATION if layer.top[0] in logits else 1.0)
         if drawn:
             weights[layer.name] = drawn
-        blobs.update(dict.fromkeys(layer.top, LAYERS[layer.type](layer, bottoms, drawn)))
+        blobs.update(zip(layer.top, forward(layer, bottoms, drawn), strict=True))
     return weights
 
 
@@ -127,7 +126,7 @@ def _draw(layer: Any, bottoms: list[Any], stream: np.random.Generator, weight: n
 
 def _fit(layer: Any, bottoms: list[Any], drawn: Blobs, deviation: float) -> None:
     """Rescale weights, and set the bias if there is one, so that the output has this deviation and mean 0."""
-    y = LAYERS[layer.type](layer, bottoms, drawn)
+    (y,) = forward(layer, bottoms, drawn)
     channel = 1 if layer.type == "Convolution" else y.ndim - 1
     mean = y.mean(axis=tuple(axis for axis in range(y.ndim) if axis != channel), keepdims=True)
     has_bias = len(drawn) > 1

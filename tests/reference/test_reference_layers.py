@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import text_format
 
 from omz.converter.caffe import caffe_pb2
-from omz.converter.caffe.reference import LAYERS, run
+from omz.converter.caffe.reference import forward, run
 from omz.converter.caffe.reference.geometry import pooling_size
 
 
@@ -15,7 +15,8 @@ def apply(layer: str, *bottoms, blobs=()):
     """Run one layer, given in prototxt's syntax."""
     message = text_format.Parse(layer, caffe_pb2.LayerParameter())
     arrays = [np.asarray(x, np.float64) for x in bottoms]
-    return LAYERS[message.type](message, arrays, [np.asarray(b, np.float64) for b in blobs])
+    tops = forward(message, arrays, [np.asarray(b, np.float64) for b in blobs])
+    return tops[0] if len(tops) == 1 else tops
 
 
 def image(rows):
@@ -236,3 +237,317 @@ def test_nets_run_in_order_with_blobs_in_place_and_phases():
         "y": [[3, 6]],
     }
     assert blobs["y"].dtype == np.float64
+
+
+def test_convolution_over_one_and_three_axes():
+    line = np.array([[[1.0, 2, 3, 4]]])
+    layer = (
+        "type: 'Convolution' convolution_param { num_output: 1 kernel_size: 2 stride: 2 bias_term: false }"
+    )
+    assert apply(layer, line, blobs=([[[1, 10]]],)).tolist() == [[[21, 43]]]
+    cube = np.arange(8.0).reshape(1, 1, 2, 2, 2)
+    layer = "type: 'Convolution' convolution_param { num_output: 1 kernel_size: 2 bias_term: false }"
+    assert apply(layer, cube, blobs=(np.ones((1, 1, 2, 2, 2)),)).tolist() == [[[[[28]]]]]
+    layer = "type: 'Convolution' convolution_param { num_output: 1 kernel_size: 1 axis: 0 }"
+    assert apply(layer, [[1.0, 2], [3, 4]], blobs=([[[5]], [[6]]], [1])).tolist() == [[24, 35]]
+
+
+def test_convolution_of_several_bottoms_has_as_many_tops():
+    layer = "type: 'Convolution' top: 'a' top: 'b' convolution_param { num_output: 1 kernel_size: 1 bias_term: false }"
+    first, second = apply(layer, COUNT, -COUNT, blobs=([[[[2]]]],))
+    assert first.tolist() == (2 * COUNT).tolist()
+    assert second.tolist() == (-2 * COUNT).tolist()
+
+
+def test_convolution_in_parts_is_the_same(monkeypatch):
+    stream = np.random.default_rng(0)
+    x, weights = stream.standard_normal((2, 4, 9, 7)), stream.standard_normal((6, 2, 3, 3))
+    layer = "type: 'Convolution' convolution_param { num_output: 6 kernel_size: 3 group: 2 pad: 1 bias_term: false }"
+    whole = apply(layer, x, blobs=(weights,))
+    monkeypatch.setattr("omz.converter.caffe.reference.convolution.PART", 600)
+    assert apply(layer, x, blobs=(weights,)) == pytest.approx(whole, abs=1e-13)
+    layer = "type: 'InnerProduct' inner_product_param { num_output: 9 bias_term: false }"
+    matrix = stream.standard_normal((9, 252))
+    assert apply(layer, x, blobs=(matrix,)) == pytest.approx(x.reshape(2, -1) @ matrix.T, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["DepthwiseConvolution", "ConvolutionDepthwise"])
+def test_depthwise_convolution_needs_no_group(kind):
+    x = np.concatenate([COUNT, COUNT], axis=1)
+    layer = f"type: '{kind}' convolution_param {{ num_output: 2 kernel_size: 3 bias_term: false }}"
+    y = apply(layer, x, blobs=([[np.ones((3, 3))], [np.full((3, 3), 2)]],))
+    assert y.ravel().tolist() == [45, 90]
+
+
+def test_deconvolution_spreads_each_pixel_over_a_kernel():
+    layer = "type: 'Deconvolution' convolution_param { num_output: 1 kernel_size: 3 stride: 2 %s }"
+    weights = [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]
+    y = apply(layer % "", image([[1, 10]]), blobs=(weights, [0.5]))
+    # The windows of the two pixels start at columns 0 and 2, and share column 2.
+    assert y[0, 0].tolist() == [
+        [1.5, 2.5, 13.5, 20.5, 30.5],
+        [4.5, 5.5, 46.5, 50.5, 60.5],
+        [7.5, 8.5, 79.5, 80.5, 90.5],
+    ]
+    y = apply(layer % "pad: 1 bias_term: false", image([[1, 10]]), blobs=(weights,))
+    assert y[0, 0].tolist() == [[5, 46, 50]]
+    with pytest.raises(ValueError, match="leaves nothing"):
+        apply(layer % "pad: 3 bias_term: false", image([[1]]), blobs=(weights,))
+
+
+def test_deconvolution_keeps_groups_apart():
+    layer = (
+        "type: 'Deconvolution' convolution_param { num_output: 4 kernel_size: 1 group: 2 bias_term: false }"
+    )
+    y = apply(layer, np.reshape([1.0, 10], (1, 2, 1, 1)), blobs=(np.reshape([1, 2, 3, 4], (2, 2, 1, 1)),))
+    assert y.ravel().tolist() == [1, 2, 30, 40]
+
+
+def test_lrn_across_channels():
+    x = np.reshape([1.0, 2, 3, 4], (1, 4, 1, 1))
+    y = apply("type: 'LRN' lrn_param { local_size: 3 alpha: 6 beta: 1 k: 5 }", x)
+    # k + alpha / size * (sum of the squares of a channel and its neighbours)
+    assert y.ravel() == pytest.approx([1 / (5 + 2 * 5), 2 / (5 + 2 * 14), 3 / (5 + 2 * 29), 4 / (5 + 2 * 25)])
+
+
+def test_lrn_within_a_channel():
+    x = image([[1.0, 2], [3, 4]])
+    y = apply("type: 'LRN' lrn_param { local_size: 3 alpha: 9 beta: 1 k: 7 norm_region: WITHIN_CHANNEL }", x)
+    # Every window holds all four; sizes count one line of padding on each side but none behind: 3 x 3.
+    assert y[0, 0] == pytest.approx(np.array([[1, 2], [3, 4]]) / (1 + 30))
+    with pytest.raises(ValueError, match="odd"):
+        apply("type: 'LRN' lrn_param { local_size: 4 }", x)
+
+
+def test_bn_of_four_blobs_and_of_two():
+    x = np.reshape([3.0, 5.0], (1, 2, 1, 1))
+    blobs = ([10, 1], [7, 0], [1, 5], [3, 1])
+    y = apply("type: 'BN' bn_param { eps: 1 }", x, blobs=blobs)
+    assert y.ravel().tolist() == [10 * 2 / 2 + 7, 0]
+    y = apply("type: 'BN' bn_param { eps: 9 var_eps: 1 }", x, blobs=blobs)
+    assert y.ravel().tolist() == [17, 0]
+    y = apply("type: 'BN' bn_param { bn_mode: INFERENCE }", x, blobs=([[[[2]], [[3]]]], [[[[1]], [[-1]]]]))
+    assert y.ravel().tolist() == [7, 14]
+    with pytest.raises(ValueError, match="LEARN"):
+        apply("type: 'BN'", x, blobs=([2, 3], [1, -1]))
+
+
+def test_bias_forms():
+    x = np.zeros((1, 2, 2, 3))
+    assert apply("type: 'Bias'", x, blobs=([1, 2],))[0, :, 0, 0].tolist() == [1, 2]
+    assert apply("type: 'Bias' bias_param { axis: -1 }", x, [1, 2, 3])[0, 1, 1].tolist() == [1, 2, 3]
+    y = apply("type: 'Bias' bias_param { axis: 1 num_axes: 2 }", x, blobs=([[1, 2], [3, 4]],))
+    assert y[0, :, :, 2].tolist() == [[1, 2], [3, 4]]
+
+
+def test_mvn_takes_each_channel_or_the_whole_image():
+    x = np.array([[[[1.0, 3]], [[10, 10]]]])
+    y = apply("type: 'MVN' mvn_param { eps: 1 }", x)
+    assert y.ravel().tolist() == [-0.5, 0.5, 0, 0]  # the deviation is 1, and eps is added to it
+    assert apply("type: 'MVN' mvn_param { normalize_variance: false }", x).ravel().tolist() == [-1, 1, 0, 0]
+    y = apply("type: 'MVN' mvn_param { across_channels: true normalize_variance: false }", x)
+    assert y.ravel().tolist() == [-5, -3, 4, 4]
+    assert apply("type: 'MVN'", [[1.0, 2]]).shape == (1, 2, 1, 1)  # always four axes
+
+
+def test_normalize_divides_by_the_norm():
+    x = np.reshape([3.0, 0, 4, 0], (1, 2, 1, 2))
+    layer = "type: 'Normalize' norm_param { %s eps: 0 }"
+    y = apply(layer % "channel_shared: false", x, blobs=([10, 20],))
+    assert y.ravel().tolist() == [6, 0, 16, 0]
+    x = np.reshape([3.0, 6, 4, 8], (1, 2, 1, 2))
+    y = apply(layer % "across_spatial: false", x, blobs=(5.0,))
+    assert y.ravel().tolist() == [3, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        ("type: 'ReLU6'", [0, 0, 2, 6]),
+        ("type: 'ReLU6' relu6_param { n: 3 }", [0, 0, 2, 3]),
+        ("type: 'ELU' elu_param { alpha: 2 }", [2 * (np.exp(-1) - 1), 0, 2, 8]),
+        ("type: 'TanH'", [np.tanh(-1), 0, np.tanh(2), np.tanh(8)]),
+        ("type: 'AbsVal'", [1, 0, 2, 8]),
+        ("type: 'BNLL'", [np.log1p(np.exp(-1)), np.log(2), np.log1p(np.exp(2)), np.log1p(np.exp(8))]),
+        ("type: 'Power' power_param { power: 2 scale: 3 shift: 1 }", [4, 1, 49, 625]),
+        ("type: 'Power' power_param { power: 0 }", [1, 1, 1, 1]),
+        ("type: 'Power' power_param { power: -1 scale: 0 shift: 4 }", [0.25] * 4),
+        ("type: 'Exp'", [np.exp(-1), 1, np.exp(2), np.exp(8)]),
+        ("type: 'Exp' exp_param { base: 2 scale: 0.5 shift: 1 }", [2**0.5, 2, 4, 32]),
+        ("type: 'Log' log_param { shift: 2 }", [0, np.log(2), np.log(4), np.log(10)]),
+        ("type: 'Log' log_param { base: 4 scale: 3.5 shift: 4 }", [-0.5, 1, np.log(11) / np.log(4), 2.5]),
+        ("type: 'Clip' clip_param { min: -0.5 max: 2.5 }", [-0.5, 0, 2, 2.5]),
+        ("type: 'Swish'", [-1 / (1 + np.e), 0, 2 / (1 + np.exp(-2)), 8 / (1 + np.exp(-8))]),
+        ("type: 'Swish' swish_param { beta: 0 }", [-0.5, 0, 1, 4]),
+        ("type: 'Threshold'", [0, 0, 1, 1]),
+        ("type: 'Threshold' threshold_param { threshold: 2 }", [0, 0, 0, 1]),
+    ],
+)  # fmt: skip
+def test_elementwise_layers(layer, expected):
+    assert apply(layer, [-1.0, 0, 2, 8]) == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def test_bnll_does_not_overflow():
+    assert apply("type: 'BNLL'", [1000.0, -1000.0]).tolist() == [1000, 0]
+
+
+def test_prelu_per_channel_and_shared():
+    x = np.array([[[-2.0, 2], [-3, 3]]])
+    assert apply("type: 'PReLU'", x, blobs=([0.5, 10],)).tolist() == [[[-1, 2], [-30, 3]]]
+    y = apply("type: 'PReLU' prelu_param { channel_shared: true }", x, blobs=(3.0,))
+    assert y.tolist() == [[[-6, 2], [-9, 3]]]
+
+
+def test_slice_in_equal_and_in_stated_parts():
+    x = np.arange(6.0).reshape(1, 6)
+    first, second = apply("type: 'Slice' top: 'a' top: 'b'", x)
+    assert (first.tolist(), second.tolist()) == ([[0, 1, 2]], [[3, 4, 5]])
+    layer = (
+        "type: 'Slice' top: 'a' top: 'b' top: 'c' slice_param { slice_dim: 1 slice_point: 1 slice_point: 5 }"
+    )
+    assert [part.tolist() for part in apply(layer, x)] == [[[0]], [[1, 2, 3, 4]], [[5]]]
+    with pytest.raises(ValueError, match="cannot be cut"):
+        apply("type: 'Slice' top: 'a' top: 'b' top: 'c' top: 'd'", x)
+    with pytest.raises(ValueError, match="slice_point"):
+        apply("type: 'Slice' top: 'a' top: 'b' slice_param { slice_point: 7 }", x)
+
+
+def test_permute_leaves_the_rest_in_order():
+    x = np.zeros((2, 3, 4, 5))
+    layer = "type: 'Permute' permute_param { order: 0 order: 2 order: 3 order: 1 }"
+    assert apply(layer, x).shape == (2, 4, 5, 3)
+    assert apply("type: 'Permute' permute_param { order: 2 }", x).shape == (4, 2, 3, 5)
+
+
+def test_crop_by_one_offset_and_by_several():
+    x, like = np.arange(12.0).reshape(1, 1, 3, 4), np.zeros((9, 9, 2, 2))
+    y = apply("type: 'Crop' crop_param { offset: 1 }", x, like)
+    assert y[0, 0].tolist() == [[5, 6], [9, 10]]
+    y = apply("type: 'Crop' crop_param { axis: -2 offset: 0 offset: 2 }", x, like)
+    assert y[0, 0].tolist() == [[2, 3], [6, 7]]
+    assert apply("type: 'Crop'", x, like)[0, 0].tolist() == [[0, 1], [4, 5]]
+    with pytest.raises(ValueError, match="does not lie"):
+        apply("type: 'Crop' crop_param { offset: 2 }", x, like)
+
+
+def test_tile_repeats_the_whole_axis():
+    assert apply("type: 'Tile' tile_param { tiles: 2 }", [[1.0, 2]]).tolist() == [[1, 2, 1, 2]]
+
+
+def test_shuffle_channel_deals_the_groups_out():
+    x = np.arange(6.0).reshape(1, 6, 1, 1)
+    y = apply("type: 'ShuffleChannel' shuffle_channel_param { group: 2 }", x)
+    assert y.ravel().tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_upsample_repeats_pixels():
+    y = apply("type: 'Upsample' upsample_param { scale: 2 }", image([[1, 2]]))
+    assert y[0, 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("operation", "rows", "total"),
+    [
+        ("SUM", [-2, 18], 16),
+        ("ASUM", [6, 18], 24),
+        ("SUMSQ", [14, 110], 124),
+        ("MEAN", [-2 / 3, 6], 16 / 6),
+    ],
+)
+def test_reduction(operation, rows, total):
+    x = [[-3.0, 2, -1], [5, 6, 7]]
+    y = apply(f"type: 'Reduction' reduction_param {{ operation: {operation} axis: 1 }}", x)
+    assert y.tolist() == pytest.approx(rows)
+    y = apply(f"type: 'Reduction' reduction_param {{ operation: {operation} coeff: -2 }}", x)
+    assert y.tolist() == pytest.approx(-2 * total)
+    assert y.shape == ()
+
+
+def test_argmax_forms():
+    x = [[1.0, 9, 4], [7, 2, 7]]
+    assert apply("type: 'ArgMax'", x).tolist() == [[[1]], [[2]]]  # of equals, the last
+    y = apply("type: 'ArgMax' argmax_param { top_k: 2 out_max_val: true }", x)
+    assert y.tolist() == [[[1, 2], [9, 4]], [[2, 0], [7, 7]]]
+    assert apply("type: 'ArgMax' argmax_param { axis: 0 }", x).tolist() == [[1, 0, 1]]
+    y = apply("type: 'ArgMax' argmax_param { axis: -1 top_k: 2 out_max_val: true }", x)
+    assert y.tolist() == [[9, 4], [7, 7]]
+    assert apply("type: 'ArgMax'", np.zeros((2, 3, 4, 5))).shape == (2, 1, 1, 1)
+
+
+def test_interp_keeps_the_corners():
+    x = image([[0, 10], [20, 30]])
+    y = apply("type: 'Interp' interp_param { height: 3 width: 2 }", x)
+    assert y[0, 0].tolist() == [[0, 10], [10, 20], [20, 30]]
+    y = apply("type: 'Interp' interp_param { zoom_factor: 2 }", x)
+    assert y[0, 0] == pytest.approx(np.array([[0, 5, 10], [10, 15, 20], [20, 25, 30]]))
+
+
+def test_interp_sizes():
+    x = np.zeros((1, 1, 9, 7))
+
+    def size(parameters, *others):
+        return apply(f"type: 'Interp' interp_param {{ {parameters} }}", x, *others).shape[2:]
+
+    assert size("shrink_factor: 2") == (5, 4)
+    assert size("zoom_factor: 3") == (25, 19)
+    assert size("shrink_factor: 2 zoom_factor: 3") == (13, 10)
+    assert size("pad_beg: -1 pad_end: -2 zoom_factor: 2") == (11, 7)
+    assert size("", np.zeros((1, 4, 6, 11))) == (6, 11)
+    with pytest.raises(ValueError, match="size"):
+        size("")
+
+
+def test_interp_crops_before_it_scales():
+    x = image([[9, 9, 9, 9], [9, 0, 8, 9], [9, 0, 8, 9], [9, 9, 9, 9]])
+    y = apply("type: 'Interp' interp_param { pad_beg: -1 pad_end: -1 height: 1 width: 3 }", x)
+    assert y[0, 0].tolist() == [[0, 4, 8]]
+
+
+def test_silence_and_split_by_number_of_tops():
+    assert apply("type: 'Silence'", [1.0]) == []
+    tops = apply("type: 'Split' top: 'a' top: 'b'", [1.0])
+    assert [top.tolist() for top in tops] == [[1], [1]]
+
+
+V1 = """
+    input: "data" input_dim: 1 input_dim: 1 input_dim: 3 input_dim: 3
+    layers { name: "conv" type: CONVOLUTION bottom: "data" top: "conv"
+             convolution_param { num_output: 1 kernel_size: 2 bias_term: false } }
+    layers { name: "relu" type: RELU bottom: "conv" top: "conv" }
+    layers { name: "pool" type: POOLING bottom: "conv" top: "pool" pooling_param { kernel_size: 2 } }
+    layers { name: "accuracy" type: ACCURACY bottom: "pool" bottom: "label" top: "accuracy" }
+"""
+
+
+def test_nets_of_the_old_format_run_as_far_as_asked():
+    net = text_format.Parse(V1, caffe_pb2.NetParameter())
+    weights = {"conv": [np.reshape([1, 0, 0, -1], (1, 1, 2, 2))]}
+    blobs = run(net, weights, {"data": -COUNT}, ["pool", "conv"])
+    assert {name: blob.tolist() for name, blob in blobs.items()} == {
+        "pool": [[[[4]]]],
+        "conv": [[[[4, 4], [4, 4]]]],
+    }
+    assert run(net, weights, {"data": COUNT}, ["conv"])["conv"].tolist() == [[[[0, 0], [0, 0]]]]
+    with pytest.raises(ValueError, match="'accuracy' reads 'label'"):
+        run(net, weights, {"data": COUNT})
+    with pytest.raises(ValueError, match="no blob or layer 'elsewhere'"):
+        run(net, weights, {"data": COUNT}, ["elsewhere"])
+
+
+def test_the_output_of_a_layer_is_what_it_made():
+    net = text_format.Parse(
+        """
+        layer { name: "in" type: "Input" top: "a" }
+        layer { name: "first" type: "Power" bottom: "a" top: "a" power_param { shift: 1 } }
+        layer { name: "second" type: "Power" bottom: "a" top: "a" power_param { scale: 2 } }
+        """,
+        caffe_pb2.NetParameter(),
+    )
+    x = {"a": np.array([1.0])}
+    assert run(net, {}, x, ["first"])["first"].tolist() == [2]
+    assert run(net, {}, x, ["a", "first"])["a"].tolist() == [4]
+
+
+def test_unknown_types_are_named():
+    with pytest.raises(ValueError, match="'odd': the reference has no type 'Elsewhere'"):
+        apply("name: 'odd' type: 'Elsewhere'", [1.0])

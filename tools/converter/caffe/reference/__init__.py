@@ -1,10 +1,25 @@
 """Caffe's layers in NumPy, written from Caffe's definition of each: what the translators are compared with.
 
 It shares nothing with them: neither OpenVINO nor :mod:`omz.converter.caffe.layers` nor :mod:`omz.converter.caffe.net`
-is imported. ``--verify`` runs it, and so do the tests.
+is imported. ``--verify`` runs it, and so do the tests. Clarity and accuracy come before speed; what large nets spend
+their time on, matrix products, is NumPy's.
 """
 
-from .interpreter import active_layers, run
-from .layers import LAYERS
+from . import activations, arrangement, combination, convolution, interpolation, normalization, pooling
+from .interpreter import active_layers, needed_layers, run
+from .registry import LAYERS, forward
 
-__all__ = ["LAYERS", "active_layers", "run"]
+__all__ = [
+    "LAYERS",
+    "activations",
+    "active_layers",
+    "arrangement",
+    "combination",
+    "convolution",
+    "forward",
+    "interpolation",
+    "needed_layers",
+    "normalization",
+    "pooling",
+    "run",
+]

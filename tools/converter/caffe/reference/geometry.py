@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+
+from omz.converter.caffe.caffe_pb2 import ConvolutionParameter, PoolingParameter
 
 Pair = tuple[int, int]
+Sizes = tuple[int, ...]
 
 
 def convolution_size(size: int, kernel: int, pad: int, stride: int, dilation: int) -> int:
@@ -15,6 +17,14 @@ def convolution_size(size: int, kernel: int, pad: int, stride: int, dilation: in
     if room < 0:
         raise ValueError(f"kernel {kernel} (dilation {dilation}) does not fit in {size} + 2 * {pad}")
     return room // stride + 1
+
+
+def deconvolution_size(size: int, kernel: int, pad: int, stride: int, dilation: int) -> int:
+    """Return the output size of a deconvolution along one axis: the input size of the convolution it reverses."""
+    out = stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * pad
+    if out < 1:
+        raise ValueError(f"pad {pad} leaves nothing of a deconvolution of {size} with kernel {kernel}")
+    return out
 
 
 def pooling_size(size: int, kernel: int, pad: int, stride: int, *, ceil: bool) -> int:
@@ -35,24 +45,30 @@ def axis_index(axis: int, dimensions: int) -> int:
     return axis % dimensions
 
 
-def convolution_geometry(parameters: Any) -> tuple[Pair, Pair, Pair, Pair]:
-    """Return kernel, pad, stride and dilation, each (height, width), of a ConvolutionParameter."""
+def convolution_geometry(
+    parameters: ConvolutionParameter, spatial_axes: int = 2
+) -> tuple[Sizes, Sizes, Sizes, Sizes]:
+    """Return kernel, pad, stride and dilation, each with a value for every spatial axis."""
 
-    def pair(repeated: Sequence[int], name: str, default: int) -> Pair:
+    def values(repeated: Sequence[int], name: str, default: int) -> Sizes:
         if name and (parameters.HasField(f"{name}_h") or parameters.HasField(f"{name}_w")):
+            if spatial_axes != 2:
+                raise ValueError(f"{name}_h and {name}_w are for two spatial axes, not {spatial_axes}")
             return getattr(parameters, f"{name}_h"), getattr(parameters, f"{name}_w")
-        values = list(repeated) or [default]
-        return (values[0], values[0]) if len(values) == 1 else (values[0], values[1])
+        stated = list(repeated) or [default]
+        if len(stated) not in (1, spatial_axes):
+            raise ValueError(f"{len(stated)} values for {spatial_axes} spatial axes")
+        return tuple(stated * spatial_axes if len(stated) == 1 else stated)
 
     return (
-        pair(parameters.kernel_size, "kernel", 1),
-        pair(parameters.pad, "pad", 0),
-        pair(parameters.stride, "stride", 1),
-        pair(parameters.dilation, "", 1),
+        values(parameters.kernel_size, "kernel", 1),
+        values(parameters.pad, "pad", 0),
+        values(parameters.stride, "stride", 1),
+        values(parameters.dilation, "", 1),
     )
 
 
-def pooling_geometry(parameters: Any, size: Pair) -> tuple[Pair, Pair, Pair, bool]:
+def pooling_geometry(parameters: PoolingParameter, size: Pair) -> tuple[Pair, Pair, Pair, bool]:
     """Return kernel, pad, stride, each (height, width), and whether sizes round up, of a PoolingParameter."""
 
     def pair(name: str, square: str) -> Pair:
@@ -62,7 +78,7 @@ def pooling_geometry(parameters: Any, size: Pair) -> tuple[Pair, Pair, Pair, boo
 
     if parameters.global_pooling:
         return size, (0, 0), (1, 1), True
-    rounds_up = parameters.round_mode == parameters.CEIL and parameters.ceil_mode
+    rounds_up = parameters.round_mode == PoolingParameter.CEIL and parameters.ceil_mode
     return pair("kernel", "kernel_size"), pair("pad", "pad"), pair("stride", "stride"), rounds_up
 
 

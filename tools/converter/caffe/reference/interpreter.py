@@ -1,4 +1,8 @@
-"""Runs a Caffe net layer by layer, in the order of the file, in float64."""
+"""Runs a Caffe net layer by layer, in the order of the file, in float64.
+
+It walks the message itself. In it a blob is a name whose value changes over time, as in Caffe: a layer in place
+writes over what it has read.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +11,80 @@ from typing import Any
 
 import numpy as np
 
-from .layers import LAYERS, Array
+from omz.converter.caffe.caffe_pb2 import (
+    TEST,
+    LayerParameter,
+    NetParameter,
+    NetState,
+    NetStateRule,
+    V1LayerParameter,
+)
+
+from .registry import LAYERS, Array, Blob, forward
 
 
 def run(
-    net: Any, weights: Mapping[str, Sequence[np.ndarray]], inputs: Mapping[str, np.ndarray]
+    net: NetParameter,
+    weights: Mapping[str, Sequence[Blob]],
+    inputs: Mapping[str, np.ndarray[Any, Any]],
+    outputs: Sequence[str] = (),
 ) -> dict[str, Array]:
-    """Return every blob of the net by name, as it is after the last layer.
+    """Run a net.
 
     Args:
-        net: A NetParameter with ``layer`` entries (not the ``layers`` of old files).
+        net: A network, of today's format or V1.
         weights: The weight blobs of each layer that has some, in Caffe's order.
-        inputs: One array for each input of the net.
+        inputs: One array for each input of the net, also of those that a layer without bottoms makes.
+        outputs: What to compute, by the name of a blob or, if there is none of that name, of a layer.
+
+    Returns:
+        Every blob by name, as it is after the last layer; or the outputs, if given.
+
+    Raises:
+        ValueError: There is no such output, an input is missing, or see :func:`forward`.
     """
-    blobs: dict[str, Array] = {name: np.asarray(inputs[name], np.float64) for name in net.input}
-    for message in active_layers(net):
-        if message.type == "Input":
-            blobs.update((top, np.asarray(inputs[top], np.float64)) for top in message.top)
-            continue
+    blobs = {name: np.asarray(array, np.float64) for name, array in inputs.items()}
+    found: dict[str, Array] = {}
+    for message in needed_layers(net, outputs):
+        missing = [name for name in message.bottom if name not in blobs]
+        if missing:
+            raise ValueError(
+                f"layer {message.name!r} reads {missing[0]!r}, which is neither input nor made before"
+            )
         bottoms = [blobs[name] for name in message.bottom]
-        parameters = [np.asarray(blob, np.float64) for blob in weights.get(message.name, ())]
-        result = LAYERS[message.type](message, bottoms, parameters)
-        blobs.update(dict.fromkeys(message.top, result))  # several tops: Split, which copies
-    return blobs
+        tops = forward(message, bottoms, weights.get(message.name, ()))
+        blobs.update(zip(message.top, tops, strict=True))
+        if message.name in outputs and tops:
+            found[message.name] = tops[0]
+    return {name: blobs[name] if name in blobs else found[name] for name in outputs or blobs}
 
 
-def active_layers(net: Any) -> Iterator[Any]:
-    """Yield the layers that take part at test time (``include`` and ``exclude`` rules)."""
-    for message in net.layer:
+def needed_layers(net: NetParameter, outputs: Sequence[str] = ()) -> list[LayerParameter]:
+    """Return, in their order, the layers that compute something, or what the outputs depend on.
+
+    Raises:
+        ValueError: There is no blob or layer of an output's name.
+    """
+    layers = [message for message in active_layers(net) if message.bottom]  # the others make inputs
+    if not outputs:
+        return layers
+    blobs = {*net.input, *(top for message in active_layers(net) for top in message.top)}
+    unknown = set(outputs) - blobs - {message.name for message in layers}
+    if unknown:
+        raise ValueError(f"the net has no blob or layer {min(unknown)!r}")
+    wanted = {name for name in outputs if name in blobs}
+    needed = []
+    for message in reversed(layers):
+        if wanted.intersection(message.top) or (message.name in outputs and message.name not in blobs):
+            wanted.difference_update(message.top)
+            wanted.update(message.bottom)
+            needed.append(message)
+    return needed[::-1]
+
+
+def active_layers(net: NetParameter) -> Iterator[LayerParameter]:
+    """Yield the layers that take part at test time (``include`` and ``exclude`` rules), in today's format."""
+    for message in net.layer or map(upgraded, net.layers):
         if message.include:
             if any(applies(rule, net.state) for rule in message.include):
                 yield message
@@ -42,12 +92,25 @@ def active_layers(net: Any) -> Iterator[Any]:
             yield message
 
 
-def applies(rule: Any, state: Any) -> bool:
-    """Return whether a NetStateRule holds in the state; the phase defaults to TEST."""
+def applies(rule: NetStateRule, state: NetState) -> bool:
+    """Return whether a NetStateRule holds in the state, whose phase is TEST."""
     return (
-        (not rule.HasField("phase") or rule.phase == state.phase)
+        (not rule.HasField("phase") or rule.phase == TEST)
         and (not rule.HasField("min_level") or state.level >= rule.min_level)
         and (not rule.HasField("max_level") or state.level <= rule.max_level)
         and set(rule.stage) <= set(state.stage)
         and not set(rule.not_stage) & set(state.stage)
     )
+
+
+def upgraded(old: V1LayerParameter) -> LayerParameter:
+    """Return a V1 layer in today's format; the enumeration's names are today's in capitals and underscores."""
+    names = {name.upper(): name for name in LAYERS}
+    number = V1LayerParameter.LayerType.Name(old.type).replace("_", "")
+    new = LayerParameter(name=old.name, type=names.get(number, number), bottom=old.bottom, top=old.top)
+    new.include.extend(old.include)
+    new.exclude.extend(old.exclude)
+    for field, value in old.ListFields():
+        if field.name.endswith("_param"):
+            getattr(new, field.name).CopyFrom(value)
+    return new
