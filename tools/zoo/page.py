@@ -37,10 +37,7 @@ as two operations.
 
 ## Accuracy
 
-| Metric | Value |
-|--------|-------|
-| Top 1  | $top1 |
-| Top 5  | $top5 |
+$accuracy
 
 ## Input
 
@@ -144,11 +141,13 @@ def render(model: Model | CompositeModel) -> str:
         raise DescriptorError(f"{path}: key 'output_info': a page needs one output")
     root = "/".join([".."] * (len(model.subdirectory.parts) + 1))
     return TEMPLATE.substitute(
-        _figures(specification),
-        **_tensors(model, specification, model.input_info[0], model.output_info[0]),
+        _tensors(model, specification, model.input_info[0], model.output_info[0]),
         name=model.name,
         subdirectory=model.subdirectory,
         root=root,
+        gflops=_shown(specification.gflops),
+        mparams=_shown(specification.mparams),
+        accuracy=_accuracy(specification),
         framework=_FRAMEWORKS[model.framework],
         notes="".join(f"\n{text}\n" for text in _paragraphs(model, specification)),
         classes=_classes(model, root),
@@ -171,18 +170,19 @@ def _paragraphs(model: Model, specification: Specification) -> list[str]:
     return [*([] if described else [model.description.strip()]), *specification.notes]
 
 
-def _figures(specification: Specification) -> dict[str, str]:
-    """Return the published figures as they are written in the descriptor; those not known as a dash."""
+def _shown(value: float | None, unit: str = "") -> str:
+    """Return a published figure as it is written in the descriptor; one that is not known as a dash."""
+    return "-" if value is None else f"{str(value).removesuffix('.0')}{unit}"
 
-    def shown(value: float | None, unit: str = "") -> str:
-        return "-" if value is None else f"{str(value).removesuffix('.0')}{unit}"
 
-    return {
-        "gflops": shown(specification.gflops),
-        "mparams": shown(specification.mparams),
-        "top1": shown(specification.top1, "%"),
-        "top5": shown(specification.top5, "%"),
-    }
+def _accuracy(specification: Specification) -> str:
+    if specification.top1 is None and specification.top5 is None:
+        return "None is known for these files."
+    return f"""\
+| Metric | Value |
+|--------|-------|
+| Top 1  | {_shown(specification.top1, "%")} |
+| Top 5  | {_shown(specification.top5, "%")} |"""
 
 
 def _tensors(
@@ -193,11 +193,11 @@ def _tensors(
     means, scales = _values(model, "mean_values"), _values(model, "scale_values")
     steps = [
         *([f"Mean values - [{means}]."] if means else []),
-        *([f"Scale values - [{scales}]: each channel is divided by its own."] if scales else []),
+        *([f"Scale values - [{scales}]: {_divisor(scales)}."] if scales else []),
     ]
     reverses = "--reverse_input_channels" in (model.model_optimizer_args or [])
-    subject = " and the scale values" if means and scales else ""
-    built_in = f": the mean values{subject} are applied inside the model" if steps else ""
+    applied = [f"the {kind} values" for kind, values in (("mean", means), ("scale", scales)) if values]
+    built_in = f": {' and '.join(applied)} are applied inside the model" if applied else ""
     layout = given.layout or ""
     return {
         "input_tensor": _tensor("Image", given.name, given.shape or [], layout),
@@ -208,6 +208,7 @@ def _tensors(
                 "",
                 "- `B` - batch size",
                 f"- `C` - {_VALUES[result.values]}",
+                *(["- `H`, `W` - height and width, 1 each"] if len(result.shape) == 4 else []),
             ]
         ),
         "original_order": order,
@@ -221,6 +222,10 @@ def _tensor(what: str, name: str, shape: list[int], layout: str) -> str:
     axes = [_AXES.get(letter, (letter, letter)) for letter in layout]
     head = f"{what}, name - `{name}`, shape - `{_joined(shape)}`, format is `{_joined(a for a, _ in axes)}`, where:"
     return "\n".join([head, "", *(f"- `{letter}` - {meaning}" for letter, meaning in axes)])
+
+
+def _divisor(scales: str) -> str:
+    return "each channel is divided by its own" if "," in scales else "every channel is divided by it"
 
 
 def _joined(values: Iterable[object]) -> str:
