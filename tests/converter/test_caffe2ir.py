@@ -192,7 +192,7 @@ def test_model_api_reads_labels_and_gives_the_same_answer(tmp_path):
     top = answer.top_labels[0]
     assert top.id == expected.argmax()
     assert top.name == f"kind_{expected.argmax()}"
-    assert top.confidence == pytest.approx(expected.max(), abs=1e-4)
+    assert top.confidence == pytest.approx(expected.max(), abs=2e-2)  # a CPU with bfloat16 computes in that
 
 
 def test_prototxt_is_found_beside_the_weights(tmp_path):

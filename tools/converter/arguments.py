@@ -1,7 +1,8 @@
 """Model Optimizer's command line, as descriptors and users write it: text -> :class:`Arguments`.
 
-Understood natively: ``--input_model --input_proto --input --input_shape --output --mean_values --scale_values --scale
---reverse_input_channels --layout --data_type --compress_to_fp16``. Anything else is an error, never ignored.
+Understood natively: ``--input_model --input_proto --input --input_shape --batch --output --mean_values --mean_file
+--mean_file_offsets --scale_values --scale --reverse_input_channels --layout --disable_fusing --data_type
+--compress_to_fp16``, and Caffe's ``--stage``. Anything else is an error, never ignored.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ class Arguments:
         input_proto: The network definition; None for a checkpoint, which tells the network itself.
         inputs: Names of the inputs, if stated.
         input_shapes: Shapes, in the order of ``inputs`` or else of the net.
+        batch: First dimension of every input, -1 for any; None leaves it.
         outputs: Where the net ends; empty for its own ends.
+        stages: Of the net's state, beside those that a prototxt states.
+        fuse: Fold layers that only scale and shift into their neighbours.
         mean_values, scale_values: By input name, ``""`` for any; see :mod:`omz.converter.preprocessing`.
+        mean_file, mean_file_offsets: A mean picture, and where (row, column) the input lies in it; None for its middle.
         reverse_input_channels: See there.
         layouts: By input name, ``""`` for any.
         compress_to_fp16: Store weights in half precision.
@@ -38,8 +43,13 @@ class Arguments:
     input_proto: Path | None
     inputs: tuple[str, ...] = ()
     input_shapes: tuple[tuple[int, ...], ...] = ()
+    batch: int | None = None
     outputs: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    fuse: bool = True
     mean_values: dict[str, tuple[float, ...]] | None = None
+    mean_file: Path | None = None
+    mean_file_offsets: tuple[int, int] | None = None
     scale_values: dict[str, tuple[float, ...]] | None = None
     reverse_input_channels: bool = False
     layouts: dict[str, str] | None = None
@@ -56,8 +66,16 @@ class Arguments:
             parts.append(f"--input={','.join(self.inputs)}")
         if self.input_shapes:
             parts.append(f"--input_shape={','.join(map(_bracketed, self.input_shapes))}")
+        if self.batch is not None:
+            parts.append(f"--batch={self.batch}")
         if self.outputs:
             parts.append(f"--output={','.join(self.outputs)}")
+        if self.stages:
+            parts.append(f"--stage={','.join(self.stages)}")
+        if not self.fuse:
+            parts.append("--disable_fusing")
+        if self.mean_file_offsets:
+            parts.append("--mean_file_offsets=({},{})".format(*self.mean_file_offsets))
         for flag, by_name in (("mean_values", self.mean_values), ("scale_values", self.scale_values)):
             if by_name:
                 parts.append(f"--{flag}={','.join(name + _bracketed(v) for name, v in by_name.items())}")
@@ -87,12 +105,42 @@ def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> Non
         help="shapes of the inputs; -1 for any size",
     )
     files.add_argument(
+        "--batch", "-b", type=_batch, metavar="N", help="first dimension of every input; -1 for any size"
+    )
+    files.add_argument(
         "--output", type=_names, default=(), metavar="NAME[,NAME]", help="end the net at these layers"
     )
+    if caffe:
+        files.add_argument(
+            "--stage",
+            type=_names,
+            default=(),
+            metavar="NAME[,NAME]",
+            help="stages of the net, such as deploy",
+        )
+        files.add_argument(
+            "--disable_fusing",
+            nargs="?",
+            const=True,
+            default=False,
+            type=_flag,
+            metavar="BOOL",
+            help="keep BatchNorm, Scale, Bias and Power as layers of their own",
+        )
     bake = parser.add_argument_group("baked-in preprocessing (pictures are BGR, 0..255)")
     bake.add_argument(
         "--mean_values", type=_values, metavar="data[104,117,123]", help="subtracted, per channel"
     )
+    if caffe:
+        bake.add_argument(
+            "--mean_file", type=Path, metavar="FILE", help="mean picture (.binaryproto) to subtract instead"
+        )
+        bake.add_argument(
+            "--mean_file_offsets",
+            type=_offsets,
+            metavar="(Y,X)",
+            help="where the input lies in the mean picture (default: in its middle)",
+        )
     bake.add_argument(
         "--scale_values", type=_values, metavar="data[58.8]", help="divided by, per channel or one for all"
     )
@@ -142,12 +190,22 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
             f"{len(args.input)} names in --input, {len(args.input_shape)} shapes in --input_shape"
         )
     caffe = "input_proto" in args
+    mean_file = args.mean_file if caffe else None
+    if mean_file and args.mean_values:
+        raise UsageError("--mean_file and --mean_values say the same; give one of them")
+    if caffe and args.mean_file_offsets and not mean_file:
+        raise UsageError("--mean_file_offsets goes with --mean_file")
     return Arguments(
         input_model=args.input_model,
         input_proto=args.input_proto or args.input_model.with_suffix(".prototxt") if caffe else None,
         inputs=args.input,
         input_shapes=args.input_shape,
+        batch=args.batch,
         outputs=args.output,
+        stages=args.stage if caffe else (),
+        fuse=not (caffe and args.disable_fusing),
+        mean_file=mean_file,
+        mean_file_offsets=args.mean_file_offsets if caffe else None,
         mean_values=_for_inputs(args.mean_values, args.input, "--mean_values"),
         scale_values=_for_inputs(scale, args.input, "--scale_values"),
         reverse_input_channels=args.reverse_input_channels,
@@ -261,6 +319,19 @@ def _layouts(text: str) -> dict[str, str]:
             raise argparse.ArgumentTypeError(f"expected layouts such as data(NCHW), got {text!r}")
         layouts[match.group(1) or ALL_INPUTS] = match.group(2).upper()
     return layouts
+
+
+def _batch(text: str) -> int:
+    if not re.fullmatch(r"-1|[1-9]\d{0,8}", text):
+        raise argparse.ArgumentTypeError(f"expected a positive number, or -1 for any, got {text!r}")
+    return int(text)
+
+
+def _offsets(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"[\[(]?(\d{1,9}),(\d{1,9})[\])]?", text.replace(" ", ""))
+    if not match:
+        raise argparse.ArgumentTypeError(f"expected two numbers such as (16,16), got {text!r}")
+    return int(match[1]), int(match[2])
 
 
 def _flag(text: str) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from omz.converter.arguments import ALL_INPUTS, Arguments
 from omz.converter.ir import describe, label_text
@@ -23,7 +25,7 @@ def build_model(
     labels: Sequence[str] = (),
     declared: Mapping[str, object] | None = None,
 ) -> ov.Model:
-    """Convert a network, with its preprocessing and description: a Caffe one, or a checkpoint if there is no prototxt.
+    """Convert a network, with its preprocessing and description: of Caffe, in ONNX, or in a checkpoint.
 
     Args:
         arguments: What to convert; their precision does not matter yet.
@@ -41,7 +43,8 @@ def build_model(
         model = _network(arguments, declared)
         with located(str(arguments.input_proto or arguments.input_model)):
             _check_inputs(model, arguments.inputs)
-            _check_layouts(model, arguments.layouts or {})
+            if not _is_onnx(arguments):
+                _check_layouts(model, arguments.layouts or {})
             model = bake(
                 model,
                 Preprocessing(
@@ -49,6 +52,8 @@ def build_model(
                     arguments.scale_values or {},
                     arguments.reverse_input_channels,
                     arguments.layouts or {},
+                    _mean_picture(arguments),
+                    arguments.mean_file_offsets,
                 ),
             )
             _check_labels(model, labels)
@@ -60,10 +65,29 @@ def build_model(
     return model
 
 
+def _is_onnx(arguments: Arguments) -> bool:
+    return arguments.input_proto is None and arguments.input_model.suffix == ".onnx"
+
+
 def _sources(arguments: Arguments) -> list[tuple[str, Path]]:
+    if _is_onnx(arguments):
+        from omz.converter.onnx.external_data import external_files
+
+        others = external_files(arguments.input_model)
+        numbered = [(f"onnx_data_{number}_sha256", path) for number, path in enumerate(others)]
+        return [("onnx_sha256", arguments.input_model), *numbered]
     if arguments.input_proto is None:
         return [("checkpoint_sha256", arguments.input_model)]
-    return [("prototxt_sha256", arguments.input_proto), ("caffemodel_sha256", arguments.input_model)]
+    files = [("prototxt_sha256", arguments.input_proto), ("caffemodel_sha256", arguments.input_model)]
+    return files + ([("mean_file_sha256", arguments.mean_file)] if arguments.mean_file else [])
+
+
+def _mean_picture(arguments: Arguments) -> NDArray[np.float32] | None:
+    if arguments.mean_file is None:
+        return None
+    from omz.converter.caffe.caffemodel import read_mean
+
+    return read_mean(arguments.mean_file)
 
 
 def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.Model:
@@ -75,11 +99,23 @@ def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.
         from omz.converter.caffe import convert as caffe
 
         return caffe.convert(
-            arguments.input_proto, arguments.input_model, input_shapes=shapes, outputs=arguments.outputs
+            arguments.input_proto,
+            arguments.input_model,
+            input_shapes=shapes,
+            outputs=arguments.outputs,
+            batch=arguments.batch,
+            stages=arguments.stages,
+            fuse=arguments.fuse,
         )
+    if _is_onnx(arguments):
+        from omz.converter.onnx import convert as onnx
+
+        return onnx.convert(arguments.input_model, input_shapes=shapes, outputs=arguments.outputs)
     from omz.converter.pytorch import convert as pytorch
 
-    model = pytorch.convert(arguments.input_model, declared=declared, input_shapes=shapes)
+    model = pytorch.convert(
+        arguments.input_model, declared=declared, input_shapes=shapes, batch=arguments.batch
+    )
     ends = [output.get_any_name() for output in model.outputs]
     if arguments.outputs and list(arguments.outputs) != ends:
         raise ConversionError(

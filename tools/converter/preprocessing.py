@@ -6,13 +6,17 @@ both in the order of the channels that the network was trained with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import openvino as ov
+import openvino.opset13 as ops
+from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from omz.converter.arguments import ALL_INPUTS
+from omz.converter.graph import constant, shape_of
 from omz.errors import ConversionError
 
 
@@ -24,13 +28,17 @@ class Preprocessing:
         mean_values: By input name; one value per channel of the network, or one for all; subtracted.
         scale_values: By input name; as above; divided by.
         reverse_input_channels: The network wants RGB (or BGR) and is fed the other.
-        layouts: By input name, such as NCHW; pictures without one are NCHW.
+        layouts: By input name, such as NCHW; pictures without one are NCHW, and videos NCDHW.
+        mean_picture: (C, H, W); subtracted from the one input that takes pictures, channels as in the network.
+        mean_offsets: Row and column of the mean picture at which the input lies in it; None for its middle.
     """
 
     mean_values: Mapping[str, Sequence[float]] = field(default_factory=dict)
     scale_values: Mapping[str, Sequence[float]] = field(default_factory=dict)
     reverse_input_channels: bool = False
     layouts: Mapping[str, str] = field(default_factory=dict)
+    mean_picture: NDArray[np.float32] | None = None
+    mean_offsets: tuple[int, int] | None = None
 
 
 def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
@@ -44,8 +52,9 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
         for name in stated:
             if name not in (ALL_INPUTS, *names):
                 raise ConversionError(f"the model has no input {name!r}; its inputs are {', '.join(names)}")
+    pictured = _pictured(model, preprocessing)
     processor = PrePostProcessor(model)
-    changed = []
+    changed, reversed_one = [], False
     for name, parameter in zip(names, model.inputs, strict=True):
         layout = (
             preprocessing.layouts.get(name)
@@ -53,6 +62,8 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
             or _usual_layout(parameter)
         )
         if not layout:
+            if preprocessing.mean_values.get(name) or preprocessing.scale_values.get(name):
+                raise ConversionError(f"{_unknown_layout(name, parameter)}, and it has mean or scale values")
             continue
         channels = _channels(name, parameter, layout)
         mean = _values("mean", preprocessing.mean_values, name, channels)
@@ -65,11 +76,21 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
         steps = info.preprocess()
         if preprocessing.reverse_input_channels and channels == 3:
             steps.reverse_channels()
+            reversed_one = True
+        if name == pictured and (mean_picture := preprocessing.mean_picture) is not None:
+            under = _cropped(mean_picture, preprocessing.mean_offsets, name, shape_of(parameter))
+            steps.custom(_minus(under))
         if any(mean):
             steps.mean(mean)
         if any(value != 1 for value in scale):
             steps.scale(scale)
         changed.append(name)
+    if preprocessing.reverse_input_channels and not reversed_one:
+        raise ConversionError(
+            "no input has 3 channels to reverse; state the layout (--layout) if it is not NCHW"
+        )
+    if not changed and (preprocessing.mean_values or preprocessing.scale_values):
+        raise ConversionError(_unknown_layout(names[0], model.inputs[0]))
     known = {node.get_friendly_name() for node in model.get_ops()}
     outputs = [set(output.get_names()) for output in model.outputs]
     model = processor.build()
@@ -79,8 +100,50 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
     return model
 
 
+def _pictured(model: ov.Model, preprocessing: Preprocessing) -> str | None:
+    """Return the name of the input that the mean picture is for."""
+    if preprocessing.mean_picture is None:
+        return None
+    pictures = [parameter for parameter in model.inputs if len(parameter.get_partial_shape()) == 4]
+    if len(pictures) != 1:
+        raise ConversionError(
+            f"a mean file needs a net with one input (N, C, H, W); this one has {len(pictures)}"
+        )
+    name: str = pictures[0].get_any_name()
+    return name
+
+
+def _cropped(
+    mean: NDArray[np.float32], offsets: tuple[int, int] | None, name: str, shape: list[int]
+) -> NDArray[np.float32]:
+    """Return the part (1, C, H, W) of a mean picture that lies under the input ``name`` of ``shape``."""
+    margin = [of_mean - size for of_mean, size in zip(mean.shape[1:], shape[2:], strict=True)]
+    if -1 in shape[1:] or mean.shape[0] != shape[1] or min(margin) < 0:
+        raise ConversionError(
+            f"the mean picture {mean.shape} does not cover input {name!r} of shape {shape}; it must have as many "
+            "channels, and at least its height and width"
+        )
+    top, left = offsets or (margin[0] // 2, margin[1] // 2)
+    if top > margin[0] or left > margin[1]:
+        raise ConversionError(
+            f"mean file offsets ({top},{left}): the input {shape} then reaches beyond the mean picture {mean.shape}"
+        )
+    return mean[np.newaxis, :, top : top + shape[2], left : left + shape[3]]
+
+
+def _minus(picture: NDArray[np.float32]) -> Callable[[ov.Output], ov.Output]:
+    return lambda data: ops.subtract(data, constant(picture, "mean")).output(0)
+
+
 def _usual_layout(parameter: ov.Output) -> str:
-    return "NCHW" if len(parameter.get_partial_shape()) == 4 else ""
+    shape = parameter.get_partial_shape()
+    return "" if shape.rank.is_dynamic else {4: "NCHW", 5: "NCDHW"}.get(len(shape), "")
+
+
+def _unknown_layout(name: str, parameter: ov.Output) -> str:
+    return (
+        f"the layout of input {name!r}, {parameter.get_partial_shape()}, is not known; state it with --layout"
+    )
 
 
 def _channels(name: str, parameter: ov.Output, layout: str) -> int | None:

@@ -80,6 +80,24 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
     return weights
 
 
+def read_mean(path: Path) -> NDArray[np.float32]:
+    """Read a mean picture, as Caffe's ``compute_image_mean`` writes it: one blob in binary form (``.binaryproto``).
+
+    Returns:
+        An array (C, H, W), channels in the order that the network was trained with.
+
+    Raises:
+        ParseError: The file is no such blob; names the file.
+    """
+    mapped = map_file(path, ParseError)
+    blob = _read_blob(_Reader(path, mapped), "mean", 0, len(mapped))
+    if blob.ndim == 4 and blob.shape[0] == 1:
+        blob = blob[0]
+    if blob.ndim != 3 or not blob.size:
+        raise ParseError(f"{path}: is no mean picture: expected a blob (1, C, H, W), got {blob.shape}")
+    return blob.astype(np.float32, copy=False)
+
+
 class _Reader:
     """Walks protobuf's wire format inside a mapped file."""
 

@@ -10,7 +10,7 @@ import omz.converter.caffe.layers  # noqa: F401 - registers the translators
 from omz.converter.caffe.net import Layer, Net
 from omz.converter.caffe.registry import is_supported, supported_types, translator_of
 from omz.converter.graph import NodeNames, check_size, explained
-from omz.errors import UnsupportedLayerError
+from omz.errors import ShapeError, UnsupportedLayerError
 
 
 def refuse_unsupported(net: Net) -> None:
@@ -66,6 +66,8 @@ def emit(net: Net) -> ov.Model:
         inputs = [blobs[bottom] for bottom in layer.bottoms]
         with explained(str(layer)):
             outputs = translator_of(layer.type)(layer, inputs)
+        if len(outputs) != len(layer.tops):
+            raise ShapeError(f"{layer}: has {len(layer.tops)} tops, expected {len(outputs)}")
         for top, output in zip(layer.tops, outputs, strict=True):
             check_size(str(layer), output)
             blobs[top] = output

@@ -22,6 +22,7 @@ def convert(
     *,
     declared: Mapping[str, object] | None = None,
     input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]] = (),
+    batch: int | None = None,
 ) -> ov.Model:
     """Convert a checkpoint of timm's ResNet family. Nothing in it is run, and PyTorch is not needed.
 
@@ -29,6 +30,7 @@ def convert(
         checkpoint: A ``.pth``, ``.pt`` or ``.safetensors`` file.
         declared: What a descriptor says of the network: fields of ``Architecture``, checked against the file.
         input_shapes: The shape of the input, by its name ``data`` or alone; (1, 3, 224, 224) if empty.
+        batch: The first dimension of the input in place of that in its shape; -1 for any.
 
     Returns:
         A model with one input ``data`` (N, 3, H, W), normalized RGB, and one output ``logits`` (N, classes), whose
@@ -39,10 +41,10 @@ def convert(
     """
     state = read_checkpoint(checkpoint)
     with located(str(checkpoint)):
-        batch, height, width = _input_shape(input_shapes)
+        stated, height, width = _input_shape(input_shapes)
         architecture = with_declared(read_architecture(state), declared or {}, state)
         log.debug("%s: %s", checkpoint, architecture)
-        return build_resnet(state, architecture, (height, width), batch=batch)
+        return build_resnet(state, architecture, (height, width), batch=stated if batch is None else batch)
 
 
 def _input_shape(shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]]) -> tuple[int, int, int]:
