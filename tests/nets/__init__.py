@@ -12,8 +12,9 @@ from google.protobuf import text_format
 
 from omz.converter.caffe import caffe_pb2
 
+from .builder import NetBuilder, prototxt
 from .caffemodel import Style, legacy_input, v1_layer, v1_net, write_caffemodel
-from .families import NetBuilder, prototxt, se_inception, se_resnet, se_resnext
+from .senets import se_inception, se_resnet, se_resnext
 from .shapes import infer, input_shapes
 from .weights import pictures, synthetic_weights
 

@@ -5,36 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from google.protobuf import text_format
-
-from omz.converter.caffe import caffe_pb2
 from omz.converter.caffe.reference.geometry import pooling_size
 
+from .builder import NetBuilder
 
-class NetBuilder:
-    """Appends layers to a NetParameter; every method returns the name of the blob that it made."""
 
-    def __init__(self, name: str, size: int | tuple[int, int], *, batch: int = 1, channels: int = 3):
-        self.net = caffe_pb2.NetParameter(name=name)
-        height, width = (size, size) if isinstance(size, int) else size
-        layer = self.layer("data", "Input", [])
-        layer.input_param.shape.add(dim=[batch, channels, height, width])
-
-    def layer(
-        self, name: str, kind: str, bottoms: Sequence[str], *, inplace: bool = False, **parameters: Any
-    ) -> Any:
-        """Append a layer; ``parameters`` are the fields of its message, such as ``relu_param={...}``."""
-        top = bottoms[0] if inplace else name
-        return self.net.layer.add(name=name, type=kind, bottom=bottoms, top=[top], **parameters)
-
-    def convolution(self, name: str, bottom: str, outputs: int, kernel: int, **fields: Any) -> str:
-        if "stride" in fields:
-            fields["stride"] = [fields["stride"]]
-        if "pad" in fields:
-            fields["pad"] = [fields["pad"]]
-        fields.update(num_output=outputs, kernel_size=[kernel])
-        self.layer(name, "Convolution", [bottom], convolution_param=fields)
-        return name
+class SENetBuilder(NetBuilder):
+    """With the parts that SENets are made of, named as they are there."""
 
     def normalized(
         self, name: str, bottom: str, outputs: int, kernel: int, *, relu: str | None = None, **fields: Any
@@ -47,23 +24,6 @@ class NetBuilder:
         if relu:
             self.layer(relu, "ReLU", [name], inplace=True)
         return name
-
-    def max_pool(self, name: str, bottom: str, kernel: int = 3, stride: int = 2, **fields: Any) -> str:
-        return self.pool(name, bottom, pool=0, kernel_size=kernel, stride=stride, **fields)
-
-    def pool(self, name: str, bottom: str, **fields: Any) -> str:
-        self.layer(name, "Pooling", [bottom], pooling_param=fields)
-        return name
-
-    def squeeze(self, prefix: str, bottom: str, channels: int, reduction: int) -> str:
-        """Append the gate of a squeeze-and-excitation block: one factor in 0..1 per channel."""
-        self.pool(f"{prefix}_global_pool", bottom, pool=1, global_pooling=True)
-        down, up = f"{prefix}_1x1_down", f"{prefix}_1x1_up"
-        self.convolution(down, f"{prefix}_global_pool", max(channels // reduction, 1), 1, stride=1)
-        self.layer(f"{down}/relu", "ReLU", [down], inplace=True)
-        self.convolution(up, down, channels, 1, stride=1)
-        self.layer(f"{prefix}_prob", "Sigmoid", [up], inplace=True)
-        return up
 
     def head(self, bottom: str, size: int, classes: int) -> Any:
         """Append average pooling over ``size``, the classifier and its softmax; return the net."""
@@ -103,7 +63,7 @@ def se_resnet(
         name: Name of the net.
     """
     kind = "SE-ResNeXt" if cardinality > 1 else "SE-ResNet"
-    net = NetBuilder(name or f"{kind}-{2 + 3 * sum(blocks)}", size, batch=batch)
+    net = SENetBuilder(name or f"{kind}-{2 + 3 * sum(blocks)}", size, batch=batch)
     net.normalized("conv1/7x7_s2", "data", stem, 7, pad=3, stride=2, relu="conv1/relu_7x7_s2")
     bottom = net.max_pool("pool1/3x3_s2", "conv1/7x7_s2")
     size = pooling_size((size - 1) // 2 + 1, 3, 0, 2, ceil=True)
@@ -174,7 +134,7 @@ def se_inception(
         classes: Outputs of the classifier.
         batch: Images in a batch.
     """
-    net = NetBuilder("SE-BN-Inception", size, batch=batch)
+    net = SENetBuilder("SE-BN-Inception", size, batch=batch)
 
     def convolution(name: str, bottom: str, outputs: int, kernel: int, **fields: Any) -> str:
         module, _, part = name.rpartition("/")
@@ -222,8 +182,3 @@ def se_inception(
         bottom = f"{prefix}/output"
         scale.top[:] = [bottom]
     return net.head(bottom, size, classes)
-
-
-def prototxt(net: Any) -> str:
-    """Return a NetParameter as the text of a prototxt."""
-    return text_format.MessageToString(net)
