@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from omz.converter.caffe.reference import active_layers
@@ -12,7 +13,7 @@ from omz.converter.caffe.reference.geometry import (
     convolution_geometry,
     convolution_size,
     pooling_geometry,
-    pooling_size,
+    pooling_sizes,
     reshaped,
 )
 
@@ -44,7 +45,7 @@ def infer(net: Any) -> tuple[dict[str, Shape], dict[str, list[Shape]]]:
         parameters = weight_shapes(layer, bottoms)
         if parameters:
             weights[layer.name] = parameters
-        blobs.update(dict.fromkeys(layer.top, top_shape(layer, bottoms)))
+        blobs.update(zip(layer.top, top_shapes(layer, bottoms), strict=True))
     return blobs, weights
 
 
@@ -75,6 +76,17 @@ def weight_shapes(layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
     return []
 
 
+def top_shapes(layer: Any, bottoms: Sequence[Shape]) -> list[Shape]:
+    """Return the shape of each of a layer's tops."""
+    if layer.type != "Slice":
+        return [top_shape(layer, bottoms)] * len(layer.top)  # several tops: Split, which copies
+    x, slices = bottoms[0], layer.slice_param
+    axis = axis_index(slices.slice_dim if slices.HasField("slice_dim") else slices.axis, len(x))
+    equal = x[axis] // len(layer.top)
+    points = list(slices.slice_point) or [equal * place for place in range(1, len(layer.top))]
+    return [(*x[:axis], end - start, *x[axis + 1 :]) for start, end in pairwise([0, *points, x[axis]])]
+
+
 def top_shape(layer: Any, bottoms: Sequence[Shape]) -> Shape:
     """Return the shape of what a layer gives out."""
     x = bottoms[0]
@@ -85,8 +97,7 @@ def top_shape(layer: Any, bottoms: Sequence[Shape]) -> Shape:
             return (x[0], layer.convolution_param.num_output, *spatial)
         case "Pooling":
             kernel, pad, stride, ceil = pooling_geometry(layer.pooling_param, (x[2], x[3]))
-            sides = zip(x[2:], kernel, pad, stride, strict=True)
-            return (*x[:2], *(pooling_size(*side, ceil=ceil) for side in sides))
+            return (*x[:2], *pooling_sizes((x[2], x[3]), kernel, pad, stride, ceil=ceil))
         case "InnerProduct":
             inner = layer.inner_product_param
             return (*x[: axis_index(inner.axis, len(x))], inner.num_output)

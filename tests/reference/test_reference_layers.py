@@ -42,6 +42,13 @@ def test_pooling_sizes(size, kernel, pad, stride, ceil, expected):
     assert pooling_size(size, kernel, pad, stride, ceil=ceil) == expected
 
 
+def test_padding_along_one_axis_drops_empty_windows_along_both():
+    layer = "type: 'Pooling' pooling_param { kernel_h: 2 kernel_w: 1 stride: 2 pad_h: %d pad_w: 0 }"
+    x = np.zeros((1, 1, 2, 2))
+    assert apply(layer % 0, x).shape == (1, 1, 1, 2)
+    assert apply(layer % 1, x).shape == (1, 1, 2, 1)
+
+
 def test_max_pooling_rounds_up():
     y = apply("type: 'Pooling' pooling_param { kernel_size: 2 stride: 2 }", COUNT)
     assert y.tolist() == [[[[5, 6], [8, 9]]]]
@@ -75,13 +82,20 @@ def test_pooling_takes_height_and_width_apart():
     y = apply("type: 'Pooling' pooling_param { kernel_h: 1 kernel_w: 3 stride_h: 2 stride_w: 1 }", COUNT)
     assert y.tolist() == [[[[3], [9]]]]
     y = apply("type: 'Pooling' pooling_param { kernel_size: 2 pad_h: 1 pad_w: 0 stride: 3 }", COUNT)
-    assert y.shape == (1, 1, 2, 2)
+    assert y.tolist() == [[[[2], [8]]]]
 
 
 def test_global_pooling():
     x = np.stack([COUNT[0, 0], 2 * COUNT[0, 0]])[np.newaxis]
     y = apply("type: 'Pooling' pooling_param { pool: AVE global_pooling: true }", x)
     assert y.tolist() == [[[[5]], [[10]]]]
+
+
+def test_the_second_top_of_max_pooling_says_where():
+    x = image([[1, 5, 5], [0, 5, 2], [7, 1, 3]])
+    layer = "type: 'Pooling' top: 'y' top: 'mask' pooling_param { kernel_size: 2 stride: 2 }"
+    y, mask = apply(layer, x)
+    assert (y.tolist(), mask.tolist()) == ([[[[5, 5], [7, 3]]]], [[[[1, 2], [6, 8]]]])
 
 
 def test_convolution_is_a_correlation_with_bias():

@@ -36,8 +36,8 @@ def convolution(message: LayerParameter, bottoms: Sequence[Array], blobs: Sequen
 def depthwise_convolution(
     message: LayerParameter, bottoms: Sequence[Array], blobs: Sequence[Blob]
 ) -> list[Array]:
-    """A convolution with one filter for each channel, whatever ``group`` says."""
-    return [_convolution(message, x, blobs, x.shape[1]) for x in bottoms]
+    """Convolve each channel by itself, whatever ``group`` says."""
+    return [_convolution(message, x, blobs, x.shape[message.convolution_param.axis]) for x in bottoms]
 
 
 def _convolution(message: LayerParameter, x: Array, blobs: Sequence[Blob], group: int) -> Array:
@@ -46,19 +46,20 @@ def _convolution(message: LayerParameter, x: Array, blobs: Sequence[Blob], group
     batch, channels, spatial = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     kernel, pad, stride, dilation = convolution_geometry(parameters, len(spatial))
     out = tuple(map(convolution_size, spatial, kernel, pad, stride, dilation))
-    filters = double(blobs[0]).reshape(group, parameters.num_output // group, -1)
+    outputs = parameters.num_output or channels
+    filters = double(blobs[0]).reshape(group, outputs // group, -1)
     if filters.shape[2] * group != channels * math.prod(kernel):
         raise ValueError(f"weights {blobs[0].shape} do not fit {channels} channels in {group} groups")
     padded = np.pad(x.reshape(-1, channels, *spatial), [(0, 0), (0, 0), *((p, p) for p in pad)])
-    y = np.empty((len(padded), parameters.num_output, *out))
+    y = np.empty((len(padded), outputs, *out))
     for rows, part in _parts(out, channels * math.prod(kernel)):
         for image, result in zip(padded, y, strict=True):
             columns = np.empty((channels, math.prod(kernel), *part))
             for place, pixels in enumerate(_under_kernel(part, kernel, stride, dilation, rows.start)):
                 columns[:, place] = image[(slice(None), *pixels)]
             product = filters @ columns.reshape(group, filters.shape[2], -1)
-            result[(slice(None), *(rows,) * bool(out))] = product.reshape(parameters.num_output, *part)
-    return _biased(message, y, blobs).reshape(*batch, parameters.num_output, *out)
+            result[(slice(None), *(rows,) * bool(out))] = product.reshape(outputs, *part)
+    return _biased(message, y, blobs).reshape(*batch, outputs, *out)
 
 
 @layer_of_tops("Deconvolution")

@@ -27,15 +27,27 @@ def deconvolution_size(size: int, kernel: int, pad: int, stride: int, dilation: 
     return out
 
 
-def pooling_size(size: int, kernel: int, pad: int, stride: int, *, ceil: bool) -> int:
+def pooling_size(
+    size: int, kernel: int, pad: int, stride: int, *, ceil: bool, padded: bool | None = None
+) -> int:
     """Return the output size of a pooling along one axis.
 
     Caffe rounds up; if there is padding, a last window that would start behind the image and its leading
-    padding is dropped.
+    padding is dropped. Padding along one axis (``padded``) makes it look at both.
     """
     exact = (size + 2 * pad - kernel) / stride
     out = (math.ceil(exact) if ceil else math.floor(exact)) + 1
-    return out - 1 if pad and (out - 1) * stride >= size + pad else out
+    clips = pad > 0 if padded is None else padded
+    return out - 1 if clips and (out - 1) * stride >= size + pad else out
+
+
+def pooling_sizes(size: Pair, kernel: Pair, pad: Pair, stride: Pair, *, ceil: bool) -> Pair:
+    """Return the output height and width of a pooling."""
+    height, width = (
+        pooling_size(*axis, ceil=ceil, padded=any(pad))
+        for axis in zip(size, kernel, pad, stride, strict=True)
+    )
+    return height, width
 
 
 def axis_index(axis: int, dimensions: int) -> int:
