@@ -22,6 +22,7 @@ COMMANDS = {
         "omz.converter.torch2ir",
         "convert a checkpoint of timm's ResNet family to IR, without PyTorch",
     ),
+    "onnx2ir": ("omz.converter.onnx2ir", "convert a network in ONNX to IR"),
     "info": (
         "omz.info_dumper.info",
         "size and cost of a model, counted on its IR, beside the published figures",

@@ -24,8 +24,8 @@ class Arguments:
     """What to convert, and how.
 
     Attributes:
-        input_model: The weights: a caffemodel, or a PyTorch checkpoint.
-        input_proto: The network definition; None for a checkpoint, which tells the network itself.
+        input_model: The weights: a caffemodel, a PyTorch checkpoint, or a network in ONNX.
+        input_proto: The network definition; None for the latter two, which tell the network themselves.
         inputs: Names of the inputs, if stated.
         input_shapes: Shapes, in the order of ``inputs`` or else of the net.
         batch: First dimension of every input, -1 for any; None leaves it.
@@ -88,9 +88,9 @@ class Arguments:
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> None:
-    """Add Model Optimizer's flags to a parser: those for Caffe, or those for a PyTorch checkpoint."""
+    """Add Model Optimizer's flags to a parser: those for Caffe, or those for a PyTorch checkpoint or ONNX."""
     files = parser.add_argument_group("network")
-    weights = "caffemodel: the weights" if caffe else "checkpoint: .pth, .pt or .safetensors"
+    weights = "caffemodel: the weights" if caffe else "checkpoint (.pth, .pt, .safetensors) or .onnx"
     files.add_argument("--input_model", "-w", "-m", type=Path, required=True, metavar="M", help=weights)
     if caffe:
         files.add_argument(
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> Non
         help="shapes of the inputs; -1 for any size",
     )
     files.add_argument(
-        "--batch", "-b", type=_batch, metavar="N", help="first dimension of every input; -1 for any size"
+        "--batch", "-b", type=batch_size, metavar="N", help="first dimension of every input; -1 for any size"
     )
     files.add_argument(
         "--output", type=_names, default=(), metavar="NAME[,NAME]", help="end the net at these layers"
@@ -219,7 +219,7 @@ def parse(texts: Sequence[str], *, caffe: bool = True) -> Arguments:
 
     Args:
         texts: The arguments.
-        caffe: The model is one of Caffe, not a PyTorch checkpoint.
+        caffe: The model is one of Caffe, not a PyTorch checkpoint or in ONNX.
 
     Raises:
         ConversionError: An argument is not understood; names it.
@@ -321,7 +321,8 @@ def _layouts(text: str) -> dict[str, str]:
     return layouts
 
 
-def _batch(text: str) -> int:
+def batch_size(text: str) -> int:
+    """Parse the value of ``--batch``, for argparse: at least 1, or -1 for any."""
     if not re.fullmatch(r"-1|[1-9]\d{0,8}", text):
         raise argparse.ArgumentTypeError(f"expected a positive number, or -1 for any, got {text!r}")
     return int(text)

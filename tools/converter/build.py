@@ -110,7 +110,9 @@ def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.
     if _is_onnx(arguments):
         from omz.converter.onnx import convert as onnx
 
-        return onnx.convert(arguments.input_model, input_shapes=shapes, outputs=arguments.outputs)
+        return onnx.convert(
+            arguments.input_model, input_shapes=shapes, outputs=arguments.outputs, batch=arguments.batch
+        )
     from omz.converter.pytorch import convert as pytorch
 
     model = pytorch.convert(

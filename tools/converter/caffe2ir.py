@@ -1,6 +1,6 @@
 """``caffe2ir``: convert any prototxt + caffemodel, with Model Optimizer's flags.
 
-Its body also serves ``torch2ir``, which differs in the files that it takes.
+Its body also serves ``torch2ir`` and ``onnx2ir``, which differ in the files that they take.
 """
 
 from __future__ import annotations

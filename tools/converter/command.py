@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, describe, positive_number, report_failures, run
+from omz.converter.arguments import batch_size
 from omz.errors import ZooError
 from omz.zoo import selection
 
@@ -33,12 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     group.add_argument("--precisions", metavar="P[,P]", help="FP16, FP32 or both (default: both)")
     group.add_argument(
+        "-b",
+        "--batch",
+        type=batch_size,
+        metavar="N",
+        help="first dimension of every input; -1 for any size (default: the descriptor's)",
+    )
+    group.add_argument(
         "--add_mo_arg", action="append", default=[], metavar="ARG", help="a further argument, as in caffe2ir"
     )
     group.add_argument(
         "--dry_run",
         action="store_true",
-        help="print the conversions as caffe2ir or torch2ir commands, do nothing",
+        help="print the conversions as caffe2ir, onnx2ir or torch2ir commands, do nothing",
     )
     group.add_argument(
         "-j",
@@ -48,14 +56,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N|auto",
         help="conversions at a time (default: 1)",
     )
+    _add_old_arguments(parser)
     add_common_arguments(parser)
     return run(parser, _run, argv)
+
+
+def _add_old_arguments(parser: argparse.ArgumentParser) -> None:
+    """Accept what scripts may still hand to Open Model Zoo's converter."""
+    parser.add_argument("--add-mo-arg", dest="add_mo_arg", action="append", help=argparse.SUPPRESS)
+    parser.add_argument("--dry-run", dest="dry_run", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--mo", help=argparse.SUPPRESS)
+    parser.add_argument("-p", "--python", help=argparse.SUPPRESS)
 
 
 def _run(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return SUCCESS
+    if args.mo or args.python:
+        log.warning("--mo and --python have no effect: no Model Optimizer is run")
+    if args.batch is not None:
+        args.add_mo_arg = [*args.add_mo_arg, f"--batch={args.batch}"]
     wanted = selection.parse_precisions(args.precisions)
     models = [stage for model in selection.selected_models(args) for stage in model.stages]
     output_dir = args.output_dir or args.download_dir
@@ -120,13 +141,12 @@ def _start_worker(level: int) -> None:
 
 
 def _dry_run(args: argparse.Namespace, work: Sequence[tuple[Model, list[str]]], output_dir: Path) -> int:
-    from omz.converter.zoo_model import mo_arguments, refuse_framework, standalone_command
+    from omz.converter.zoo_model import checked_arguments, standalone_command
 
     failed = []
     for model, precisions in work:
         try:
-            refuse_framework(model)
-            arguments = mo_arguments(model, args.download_dir, output_dir, args.add_mo_arg)
+            arguments = checked_arguments(model, args.download_dir, output_dir, args.add_mo_arg)
             for precision in precisions:
                 print(standalone_command(model, arguments, output_dir, precision))
         except ZooError as error:

@@ -18,6 +18,13 @@ from omz.zoo.schema import Model, ModelInfo
 
 log = logging.getLogger(__name__)
 
+#: What to do with a model of a framework that is not converted here.
+_INSTEAD = {
+    "tf": "OpenVINO reads TensorFlow's files itself: `ovc FILE`",
+    "paddle": "OpenVINO reads PaddlePaddle's files itself: `ovc FILE.pdmodel`",
+    "mxnet": "Model Optimizer 2023.3 was the last to read it: `pip install openvino-dev[mxnet]==2023.3.0`",
+}
+
 
 def mo_arguments(
     model: Model, download_dir: Path, output_dir: Path, extra: Sequence[str] = ()
@@ -27,7 +34,11 @@ def mo_arguments(
     Raises:
         ConversionError: An argument is not understood; names the descriptor and the argument.
     """
-    stated = [*(model.model_optimizer_args or ()), *extra]
+    # Some descriptors state the name of the IR, which is the model's in any case.
+    of_descriptor = [
+        text for text in model.model_optimizer_args or () if text != f"--model_name={model.name}"
+    ]
+    stated = [*of_descriptor, *extra]
     flags = {text.partition("=")[0] for text in stated}
     # Since 2022.1 descriptors state names, shapes and layouts in input_info; before, among the arguments.
     inputs = model.input_info
@@ -66,8 +77,7 @@ def convert_model(
     Raises:
         ConversionError: The model cannot be converted; says what to do.
     """
-    refuse_framework(model)
-    arguments = mo_arguments(model, download_dir, output_dir, extra)
+    arguments = checked_arguments(model, download_dir, output_dir, extra)
     for path in (arguments.input_proto, arguments.input_model):
         if path is not None and not path.is_file():
             raise ConversionError(
@@ -89,13 +99,32 @@ def convert_model(
     return written
 
 
-def refuse_framework(model: Model) -> None:
-    """Raise the error that tells what cannot be converted from this framework, and why."""
-    if model.framework != "caffe" and model.pytorch is None:
+def checked_arguments(
+    model: Model, download_dir: Path, output_dir: Path, extra: Sequence[str] = ()
+) -> mo.Arguments:
+    """Return what :func:`mo_arguments` does, if the model is of a framework that is converted here.
+
+    A model that its authors publish for another framework and convert by way of ONNX is, once the ONNX file is there.
+
+    Raises:
+        ConversionError: It is not, and what to do instead; or an argument is not understood.
+    """
+    if model.framework in ("caffe", "onnx") or model.pytorch is not None:
+        return mo_arguments(model, download_dir, output_dir, extra)
+    if model.conversion_to_onnx_args is None:
+        instead = _INSTEAD.get(model.framework, "export it to ONNX and describe that with 'framework: onnx'")
         raise ConversionError(
-            f"{model.name} is a model of framework {model.framework!r}; only 'caffe' models can be converted by this "
-            "version, and 'pytorch' ones whose descriptor states a ResNet in a 'pytorch' section"
+            f"models of framework {model.framework!r} are not converted by this version. {instead}; "
+            f"'model_optimizer_args' in {model.directory / 'model.yml'} state how"
         )
+    arguments = mo_arguments(model, download_dir, output_dir, extra)
+    if not arguments.input_model.is_file():
+        raise ConversionError(
+            f"models of framework {model.framework!r} are converted from ONNX, and this version does not export them. "
+            f"Export it to {arguments.input_model} ('conversion_to_onnx_args' in {model.directory / 'model.yml'} state "
+            "how), then run this again"
+        )
+    return arguments
 
 
 def convert_by_path(
@@ -122,10 +151,11 @@ def download_command(model: Model, download_dir: Path) -> str:
 
 
 def standalone_command(model: Model, arguments: mo.Arguments, output_dir: Path, precision: str) -> str:
-    """Return the ``caffe2ir`` or ``torch2ir`` command line that makes the same network."""
+    """Return the ``caffe2ir``, ``onnx2ir`` or ``torch2ir`` command line that makes the same network."""
     proto = arguments.input_proto
+    other = "torch2ir" if model.pytorch else "onnx2ir"
     words = [
-        *(["torch2ir"] if proto is None else ["caffe2ir", f"--input_proto={proto}"]),
+        *([other] if proto is None else ["caffe2ir", f"--input_proto={proto}"]),
         f"--input_model={arguments.input_model}",
         *arguments.canonical().split(),
         f"--compress_to_fp16={precision.startswith('FP16')}",

@@ -1,1 +1,1 @@
-"""The ONNX frontend: OpenVINO's own reader, with the checks that a file from a stranger needs. Knows nothing of the zoo."""
+"""The ONNX frontend: OpenVINO's reader, and the checks that a stranger's file needs. Knows nothing of the zoo."""

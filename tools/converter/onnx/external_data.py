@@ -41,7 +41,7 @@ def external_files(path: Path) -> list[Path]:
             return []
         try:
             locations = sorted(set(_locations(content)))
-        except (_Malformed, UnicodeDecodeError) as error:
+        except (_MalformedError, UnicodeDecodeError) as error:
             raise ParseError(f"{path}: is cut short, or not a network in ONNX") from error
     return [_inside(path, location) for location in locations]
 
@@ -59,7 +59,7 @@ def _inside(path: Path, location: str) -> Path:
     return file
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """The bytes are not a protobuf message."""
 
 
@@ -73,7 +73,7 @@ def _locations(content: mmap.mmap) -> Iterator[str]:
         while at < end:
             fields += 1
             if fields > MAX_FIELDS:
-                raise _Malformed
+                raise _MalformedError
             number, start, at = _field(content, at, end)
             if message == "Entry" and number in (_KEY, _VALUE):
                 entry[number] = content[start:at]
@@ -96,9 +96,9 @@ def _field(content: mmap.mmap, at: int, end: int) -> tuple[int, int, int]:
     elif wire_type in (_FIXED32, _FIXED64):
         at += 4 if wire_type == _FIXED32 else 8
     else:
-        raise _Malformed
+        raise _MalformedError
     if at > end:
-        raise _Malformed
+        raise _MalformedError
     return number, start, at
 
 
@@ -106,10 +106,10 @@ def _varint(content: mmap.mmap, at: int, end: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= end:
-            raise _Malformed
+            raise _MalformedError
         byte = content[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise _Malformed
+    raise _MalformedError
