@@ -27,6 +27,15 @@ _OPERATIONS: dict[int, Callable[[ov.Output, ov.Output], ov.Node]] = {
 def translate_eltwise(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
     """Translate the sum (each bottom times its ``coeff``), product or maximum of two or more bottoms.
 
+    Caffe refuses coefficients of a product, and does not use those of a maximum (``eltwise_layer.cpp``).
+
+    Args:
+        layer: Reads ``operation`` and ``coeff``.
+        inputs: Two or more tensors of one shape.
+
+    Returns:
+        One tensor of that shape.
+
     Raises:
         ShapeError: The bottoms differ in shape, or there is not one coefficient for each.
     """
@@ -41,7 +50,7 @@ def translate_eltwise(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Outp
     blobs = list(inputs)
     if parameters.operation == EltwiseParameter.SUM:
         blobs = [_times(blob, c) for blob, c in zip(blobs, coefficients or [1.0] * len(blobs), strict=True)]
-    elif coefficients:
+    elif coefficients and parameters.operation == EltwiseParameter.PROD:
         raise ShapeError(f"{layer}: coeff goes with operation SUM only")
     combine = _OPERATIONS[parameters.operation]
     return [reduce(lambda one, other: combine(one, other).output(0), blobs)]
