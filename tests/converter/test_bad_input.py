@@ -385,7 +385,7 @@ HOSTILE = {
         "axes",
     ),
     "average of nothing": (
-        one_layer("Pooling", "pooling_param { pool: AVE kernel_size: 1 stride: 9 }"),
+        one_layer("Pooling", "pooling_param { pool: AVE kernel_size: 1 stride: 8 }"),
         "no pixel",
     ),
     "reshape to another size": (one_layer("Reshape", "reshape_param { shape { dim: 7 } }"), "256"),

@@ -10,7 +10,23 @@ from omz.converter.caffe.layers import (
     elementwise,
     normalization,
     pooling,
+    power,
+    reduction,
+    resize,
+    response,
     shape,
 )
 
-__all__ = ["activation", "convolution", "dense", "elementwise", "normalization", "pooling", "shape"]
+__all__ = [
+    "activation",
+    "convolution",
+    "dense",
+    "elementwise",
+    "normalization",
+    "pooling",
+    "power",
+    "reduction",
+    "resize",
+    "response",
+    "shape",
+]

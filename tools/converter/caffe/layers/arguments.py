@@ -10,7 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from omz.converter.caffe.net import Layer
-from omz.converter.graph import shape_of
+from omz.converter.graph import MAX_ELEMENTS, shape_of
 from omz.errors import ShapeError
 
 
@@ -52,6 +52,24 @@ def expect_inputs(layer: Layer, inputs: Sequence[ov.Output], least: int, most: i
     if not least <= len(inputs) <= most:
         wanted = str(least) if least == most else f"{least} to {most}"
         raise ShapeError(f"{layer}: has {len(inputs)} bottoms, expected {wanted}")
+
+
+def expect_tops(layer: Layer, least: int, most: int | None = None) -> None:
+    """Check the number of tops."""
+    most = least if most is None else most
+    if not least <= len(layer.tops) <= most:
+        wanted = str(least) if least == most else f"{least} to {most}"
+        raise ShapeError(f"{layer}: has {len(layer.tops)} tops, expected {wanted}")
+
+
+def expect_feasible(layer: Layer, shape: Sequence[int]) -> None:
+    """Refuse a blob that is needed in between, such as a padded one, if no machine could hold it.
+
+    Raises:
+        ShapeError: It has more than :data:`~omz.converter.graph.MAX_ELEMENTS` elements.
+    """
+    if prod(shape) > MAX_ELEMENTS:
+        raise ShapeError(f"{layer}: needs a blob of shape {list(shape)}; more than 2^31 elements are refused")
 
 
 def expect_equal_shapes(layer: Layer, inputs: Sequence[ov.Output]) -> None:

@@ -1,97 +1,255 @@
-"""Convolution."""
+"""Convolution, and its kin: depthwise, and transposed, which Caffe calls Deconvolution."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import openvino as ov
 import openvino.opset13 as ops
 
-from omz.converter.caffe.caffe_pb2 import ConvolutionParameter
 from omz.converter.caffe.layers.arguments import (
     canonical_axis,
+    expect_equal_shapes,
+    expect_feasible,
     expect_inputs,
-    expect_rank,
+    expect_tops,
     static_dims,
     weights,
 )
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
-from omz.converter.graph import added_bias, constant
-from omz.errors import ShapeError
+from omz.converter.graph import added_bias, constant, integers, shape_of
+from omz.errors import ShapeError, UnsupportedLayerError
+
+
+@dataclass(frozen=True, slots=True)
+class Sliding:
+    """What a kernel slides over, and how; lists go by spatial axis, in the order of the bottom.
+
+    Attributes:
+        independent: Sizes of the axes before the channels; each place there is an input of its own.
+        channels: Number of input channels.
+        sizes: Spatial sizes of the input.
+    """
+
+    independent: list[int]
+    channels: int
+    sizes: list[int]
+    kernel: list[int]
+    stride: list[int]
+    pad: list[int]
+    dilation: list[int]
+
+    @property
+    def extent(self) -> list[int]:
+        """How many pixels the dilated kernel spans."""
+        return [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
 
 
 @translates("Convolution")
 def translate_convolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
-    """Translate a 2-D convolution, with groups and dilation, into (Group)Convolution.
+    """Translate a 1-D to 3-D convolution, with groups and dilation, into (Group)Convolution.
 
-    Weights are (num_output, C / group, kernel_h, kernel_w); the output size is
-    ``floor((size + 2*pad - (dilation*(kernel - 1) + 1)) / stride) + 1`` (``base_conv_layer.cpp``).
+    Weights are (num_output, C / group, kernel...). The output size is
+    ``(size + 2*pad - (dilation*(kernel - 1) + 1)) / stride + 1``, the division towards zero (``conv_layer.cpp``): a
+    kernel that is too large by less than a stride finds zeros behind the declared padding.
 
     Args:
         layer: Reads all of ``convolution_param`` but fillers and engine.
-        inputs: One tensor (N, C, H, W) with fixed C, H and W.
+        inputs: Tensors (N, C, spatial...) of one shape, with fixed sizes but for N; with ``axis``, C stands there, and
+            all axes before it count as N.
 
     Returns:
-        One tensor (N, num_output, H_out, W_out).
+        One tensor (N, num_output, spatial...) for each bottom; all share the weights.
 
     Raises:
         ShapeError: The parameters, the weights and the input do not fit together.
+        UnsupportedLayerError: There are no spatial axes, or more than three.
     """
-    expect_inputs(layer, inputs, 1)
-    data = inputs[0]
-    expect_rank(layer, data, 4)
     parameters = layer.params.convolution_param
-    if canonical_axis(layer, parameters.axis, 4) != 1:
-        raise ShapeError(f"{layer}: axis {parameters.axis}: channels must be axis 1")
-    channels, *sizes = static_dims(layer, data, (1, 2, 3))
-    kernel = _spatial(layer, parameters, "kernel_size", "kernel_h", "kernel_w", None)
-    stride = _spatial(layer, parameters, "stride", "stride_h", "stride_w", 1)
-    pad = _spatial(layer, parameters, "pad", "pad_h", "pad_w", 0)
-    dilation = _spatial(layer, parameters, "dilation", None, None, 1)
+    return _convolutions(layer, inputs, _sliding(layer, inputs), parameters.num_output, parameters.group)
+
+
+@translates("DepthwiseConvolution", "ConvolutionDepthwise")
+def translate_depthwise_convolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
+    """Translate a convolution of each channel by itself into GroupConvolution.
+
+    The two names come from two forks. One states ``group`` and ``num_output`` as for a Convolution, the other reads
+    neither and gives as many channels as it gets. A multiple of these in ``num_output`` is several filters for each.
+
+    Args:
+        layer: Reads ``convolution_param`` as Convolution does.
+        inputs: As for Convolution.
+
+    Returns:
+        As for Convolution; num_output is C unless stated.
+
+    Raises:
+        ShapeError: As for Convolution, or ``group`` is neither 1 nor C.
+        UnsupportedLayerError: As for Convolution.
+    """
+    parameters = layer.params.convolution_param
+    sliding = _sliding(layer, inputs)
+    if parameters.group not in (1, sliding.channels):
+        raise ShapeError(
+            f"{layer}: group {parameters.group} of a depthwise convolution of {sliding.channels} channels"
+        )
+    outputs = parameters.num_output if parameters.HasField("num_output") else sliding.channels
+    return _convolutions(layer, inputs, sliding, outputs, sliding.channels)
+
+
+@translates("Deconvolution")
+def translate_deconvolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
+    """Translate a transposed convolution into (Group)ConvolutionBackpropData.
+
+    Weights are (C, num_output / group, kernel...); the output size is
+    ``stride*(size - 1) + dilation*(kernel - 1) + 1 - 2*pad`` (``deconv_layer.cpp``).
+
+    Args:
+        layer: Reads ``convolution_param`` as Convolution does.
+        inputs: As for Convolution.
+
+    Returns:
+        As for Convolution.
+
+    Raises:
+        ShapeError: As for Convolution, or the padding leaves nothing of the output.
+        UnsupportedLayerError: As for Convolution.
+    """
+    parameters = layer.params.convolution_param
+    sliding = _sliding(layer, inputs)
     outputs, group = parameters.num_output, parameters.group
-    if outputs < 1 or group < 1 or channels % group or outputs % group:
-        raise ShapeError(
-            f"{layer}: group {group} must divide {channels} input channels and num_output {outputs} (at least 1)"
-        )
-    if 0 in kernel or 0 in stride or 0 in dilation:
-        raise ShapeError(
-            f"{layer}: kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1"
-        )
-    for size, k, p, d in zip(sizes, kernel, pad, dilation, strict=True):
-        if d * (k - 1) + 1 > size + 2 * p:
-            raise ShapeError(
-                f"{layer}: a kernel of {kernel} (dilation {dilation}) is larger than the input {sizes} with pad {pad}"
-            )
-    bias_shape = [(outputs,)] if parameters.bias_term else []
-    filters, *bias = weights(layer, (outputs, channels // group, *kernel), *bias_shape)
+    _expect_groups(layer, sliding.channels, outputs, group)
+    whole = [
+        s * (size - 1) + e for size, s, e in zip(sliding.sizes, sliding.stride, sliding.extent, strict=True)
+    ]
+    if any(size <= 2 * pad for size, pad in zip(whole, sliding.pad, strict=True)):
+        raise ShapeError(f"{layer}: pad {sliding.pad} leaves nothing of an output of {whole}")
+    expect_feasible(layer, [outputs, *whole])
+    filters, *bias = weights(
+        layer,
+        (sliding.channels, outputs // group, *sliding.kernel),
+        *([(outputs,)] if parameters.bias_term else []),
+    )
     if group > 1:
-        grouped = filters.reshape(group, outputs // group, channels // group, *kernel)
-        node = ops.group_convolution(data, constant(grouped, "weights"), stride, pad, pad, dilation)
-    else:
-        node = ops.convolution(data, constant(filters, "weights"), stride, pad, pad, dilation)
-    return [added_bias(node.output(0), bias[0], 1) if bias else node.output(0)]
+        filters = filters.reshape(group, sliding.channels // group, *filters.shape[1:])
+    transposed = ops.group_convolution_backprop_data if group > 1 else ops.convolution_backprop_data
+    kernels = constant(filters, "weights")
+
+    def deconvolved(data: ov.Output) -> ov.Output:
+        node = transposed(
+            data,
+            kernels,
+            sliding.stride,
+            pads_begin=sliding.pad,
+            pads_end=sliding.pad,
+            dilations=sliding.dilation,
+        )
+        return added_bias(node.output(0), bias[0], 1) if bias else node.output(0)
+
+    return [_by_input(layer, data, sliding, deconvolved) for data in inputs]
 
 
-def _spatial(
-    layer: Layer,
-    parameters: ConvolutionParameter,
-    name: str,
-    name_h: str | None,
-    name_w: str | None,
-    default: int | None,
-) -> list[int]:
-    """Return (height, width) of a parameter that is stated once, twice, or as a pair of ``_h`` and ``_w``."""
+def _convolutions(
+    layer: Layer, inputs: Sequence[ov.Output], sliding: Sliding, outputs: int, group: int
+) -> list[ov.Output]:
+    _expect_groups(layer, sliding.channels, outputs, group)
+    overrun = [
+        max(extent - size - 2 * pad, 0)
+        for extent, size, pad in zip(sliding.extent, sliding.sizes, sliding.pad, strict=True)
+    ]
+    if any(over >= stride for over, stride in zip(overrun, sliding.stride, strict=True)):
+        raise ShapeError(
+            f"{layer}: a kernel of {sliding.kernel} (dilation {sliding.dilation}) is larger than the input "
+            f"{sliding.sizes} with pad {sliding.pad}"
+        )
+    end = [pad + over for pad, over in zip(sliding.pad, overrun, strict=True)]
+    padded = [sum(parts) for parts in zip(sliding.sizes, sliding.pad, end, strict=True)]
+    expect_feasible(layer, [sliding.channels, *padded])
+    filters, *bias = weights(
+        layer,
+        (outputs, sliding.channels // group, *sliding.kernel),
+        *([(outputs,)] if layer.params.convolution_param.bias_term else []),
+    )
+    if group > 1:
+        filters = filters.reshape(group, outputs // group, *filters.shape[1:])
+    convolution = ops.group_convolution if group > 1 else ops.convolution
+    kernels = constant(filters, "weights")
+
+    def convolved(data: ov.Output) -> ov.Output:
+        node = convolution(data, kernels, sliding.stride, sliding.pad, end, sliding.dilation)
+        return added_bias(node.output(0), bias[0], 1) if bias else node.output(0)
+
+    return [_by_input(layer, data, sliding, convolved) for data in inputs]
+
+
+def _by_input(
+    layer: Layer, data: ov.Output, sliding: Sliding, operation: Callable[[ov.Output], ov.Output]
+) -> ov.Output:
+    """Apply an operation on (N, C, spatial...) to a blob with any number of axes before the channels."""
+    independent = sliding.independent
+    if len(independent) == 1:
+        return operation(data)
+    if independent.count(-1) > 1:
+        static_dims(layer, data, range(len(independent)))  # raises: Reshape could not tell them apart
+    merged = [-1 if independent else 1, sliding.channels, *sliding.sizes]
+    result = operation(ops.reshape(data, integers(merged, "merged_shape"), special_zero=False).output(0))
+    shape = [*independent, *shape_of(result)[1:]]
+    return ops.reshape(result, integers(shape, "shape"), special_zero=False).output(0)
+
+
+def _sliding(layer: Layer, inputs: Sequence[ov.Output]) -> Sliding:
+    """Read the geometry of a layer, as ``base_conv_layer.cpp`` does."""
+    expect_inputs(layer, inputs, 1, 1 << 16)
+    expect_tops(layer, len(inputs))
+    expect_equal_shapes(layer, inputs)
+    shape = shape_of(inputs[0])
+    axis = canonical_axis(layer, layer.params.convolution_param.axis, len(shape))
+    spatial = len(shape) - axis - 1
+    if not 1 <= spatial <= 3:
+        raise UnsupportedLayerError(
+            f"{layer}: {spatial} spatial axes behind the channels (axis {axis}) of {shape}; 1 to 3 are supported"
+        )
+    channels, *sizes = static_dims(layer, inputs[0], range(axis, len(shape)))
+    sliding = Sliding(
+        independent=shape[:axis],
+        channels=channels,
+        sizes=sizes,
+        kernel=_spatial(layer, "kernel_size", "kernel", spatial, None),
+        stride=_spatial(layer, "stride", "stride", spatial, 1),
+        pad=_spatial(layer, "pad", "pad", spatial, 0),
+        dilation=_spatial(layer, "dilation", None, spatial, 1),
+    )
+    if 0 in sliding.kernel or 0 in sliding.stride or 0 in sliding.dilation:
+        raise ShapeError(
+            f"{layer}: kernel {sliding.kernel}, stride {sliding.stride} and dilation {sliding.dilation} "
+            "must be at least 1"
+        )
+    return sliding
+
+
+def _spatial(layer: Layer, name: str, pair: str | None, axes: int, default: int | None) -> list[int]:
+    """Return a parameter for each spatial axis: stated once, once for each, or as ``<pair>_h`` and ``<pair>_w``."""
+    parameters = layer.params.convolution_param
     values = list(getattr(parameters, name))
-    pair = [field for field in (name_h, name_w) if field and parameters.HasField(field)]
-    if pair:
-        if values or len(pair) == 1:
-            raise ShapeError(f"{layer}: expected {name}, or both {name_h} and {name_w}")
-        return [getattr(parameters, field) for field in pair]
+    fields = [f"{pair}_h", f"{pair}_w"] if pair else []
+    stated = [parameters.HasField(field) for field in fields]
+    if any(stated):
+        if axes != 2 or values or (not all(stated) and pair != "pad"):  # pad_h and pad_w have a default
+            raise ShapeError(f"{layer}: expected {name}, or both {' and '.join(fields)} for two spatial axes")
+        return [getattr(parameters, field) for field in fields]
     if not values:
         if default is None:
             raise ShapeError(f"{layer}: {name} is missing")
         values = [default]
-    if len(values) > 2:
-        raise ShapeError(f"{layer}: {name} is stated {len(values)} times; a 2-D convolution has two axes")
-    return values * 2 if len(values) == 1 else values
+    if len(values) not in (1, axes):
+        raise ShapeError(f"{layer}: {name} is stated {len(values)} times for {axes} spatial axes")
+    return values * axes if len(values) == 1 else values
+
+
+def _expect_groups(layer: Layer, channels: int, outputs: int, group: int) -> None:
+    if outputs < 1 or group < 1 or channels % group or outputs % group:
+        raise ShapeError(
+            f"{layer}: group {group} must divide {channels} input channels and num_output {outputs} (at least 1)"
+        )

@@ -10,7 +10,13 @@ import openvino as ov
 import openvino.opset13 as ops
 
 from omz.converter.caffe.caffe_pb2 import PoolingParameter
-from omz.converter.caffe.layers.arguments import expect_inputs, expect_rank, static_dims
+from omz.converter.caffe.layers.arguments import (
+    expect_feasible,
+    expect_inputs,
+    expect_rank,
+    expect_tops,
+    static_dims,
+)
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
 from omz.converter.graph import constant, integers
@@ -32,39 +38,43 @@ class Window:
     @property
     def reach(self) -> int:
         """How far the last window goes beyond the input's end; negative if it ends before."""
-        return (self.output - 1) * self.stride + self.kernel - self.pad - self.size
+        return self.last_start + self.kernel - self.size
+
+    @property
+    def last_start(self) -> int:
+        """Where the last window starts; at ``size`` or behind it, the window holds nothing of the input."""
+        return (self.output - 1) * self.stride - self.pad
 
     @property
     def starts_outside(self) -> bool:
-        """Whether the last window starts behind the input, and so holds nothing of it."""
-        return (self.output - 1) * self.stride - self.pad >= self.size
+        """Whether the last window holds nothing of the input; all before it then lie inside."""
+        return self.last_start >= self.size
 
 
 @translates("Pooling")
 def translate_pooling(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
     """Translate maximum or average pooling.
 
-    Caffe rounds the output size up unless told otherwise (``pooling_layer.cpp``)::
-
-        out = ceil((size + 2*pad - kernel) / stride) + 1, less 1 if pad > 0 and (out - 1)*stride >= size + pad
-
-    so that the last window may pass the padded input by an overrun. We write the padding at the end that this takes
-    explicitly, and round down. An average counts declared padding, but not the overrun:
+    Caffe rounds the output size up unless told otherwise, see :func:`pooled_size`, so that the last window may pass
+    the padded input by an overrun. We write the padding at the end that this takes explicitly, and round down. An
+    average counts declared padding, but not the overrun:
 
     1. no overrun: AvgPool that counts all padding;
     2. overrun, no declared padding: AvgPool that leaves padding out;
-    3. both: the declared padding becomes a Pad with zeros, then as 2.
+    3. both: the declared padding becomes a Pad with zeros, then as 2;
+    4. a window that holds nothing: zeros behind the input, whose average is Caffe's 0; then as 2.
 
     Args:
         layer: Reads ``pooling_param``; ``ceil_mode: false`` of a fork is the same as ``round_mode: FLOOR``.
-        inputs: One tensor (N, C, H, W) with fixed H and W (any, for global pooling).
+        inputs: One tensor (N, C, H, W) with fixed H and W (any, for global pooling with one top).
 
     Returns:
-        One tensor (N, C, H_out, W_out).
+        One tensor (N, C, H_out, W_out); with two tops also the mask, where in its plane (row * W + column) each
+        maximum was found.
 
     Raises:
         ShapeError: The kernel does not fit.
-        UnsupportedLayerError: The method is STOCHASTIC.
+        UnsupportedLayerError: The method is STOCHASTIC, or the mask of an empty window is asked for.
     """
     expect_inputs(layer, inputs, 1)
     data = inputs[0]
@@ -73,53 +83,66 @@ def translate_pooling(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Outp
     if parameters.pool == PoolingParameter.STOCHASTIC:
         raise UnsupportedLayerError(f"{layer}: pool: STOCHASTIC is not supported; a trained net can use AVE")
     maximum = parameters.pool == PoolingParameter.MAX
-    if len(layer.tops) > 1:
-        raise UnsupportedLayerError(f"{layer}: a second top (the mask of a maximum) is not supported")
+    expect_tops(layer, 1, 2 if maximum else 1)
     if parameters.global_pooling:
         _refuse_window_of_global(layer, parameters)
-        reduce = ops.reduce_max if maximum else ops.reduce_mean
-        return [reduce(data, integers([2, 3], "axes"), True).output(0)]
+        if len(layer.tops) == 1:
+            reduce = ops.reduce_max if maximum else ops.reduce_mean
+            return [reduce(data, integers([2, 3], "axes"), True).output(0)]
     windows = _windows(layer, parameters, static_dims(layer, data, (2, 3)))
-    pool = _max_pool if maximum else _average_pool
-    return [pool(layer, data, windows)]
+    return _max_pool(layer, data, windows) if maximum else [_average_pool(layer, data, windows)]
 
 
-def pooled_size(size: int, kernel: int, stride: int, pad: int, *, ceil: bool = True) -> int:
-    """Return Caffe's output size of a pooling along one axis.
+def pooled_size(
+    size: int, kernel: int, stride: int, pad: int, *, ceil: bool = True, padded: bool | None = None
+) -> int:
+    """Return Caffe's output size of a pooling along one axis (``pooling_layer.cpp``).
+
+    ``ceil((size + 2*pad - kernel) / stride) + 1``, or with ``floor``; less 1 if the layer pads, along whichever axis
+    (``padded``), and the last window would start behind the image. It may come out as 0 or less: there is none.
 
     >>> pooled_size(112, 3, 2, 0)
     56
     >>> pooled_size(112, 3, 2, 0, ceil=False)
     55
+    >>> pooled_size(5, 1, 3, 0), pooled_size(5, 1, 3, 0, padded=True)
+    (3, 2)
     """
     span = size + 2 * pad - kernel
     output = (-(-span // stride) if ceil else span // stride) + 1
-    if pad and (output - 1) * stride >= size + pad:
+    if (padded or pad) and (output - 1) * stride >= size + pad:
         output -= 1
     return output
 
 
-def _max_pool(layer: Layer, data: ov.Output, windows: list[Window]) -> ov.Output:
+def _max_pool(layer: Layer, data: ov.Output, windows: list[Window]) -> list[ov.Output]:
     begin = [window.pad for window in windows]
     end = [max(window.reach, 0) for window in windows]
+    masked = len(layer.tops) > 1
     if any(window.starts_outside for window in windows):  # such a maximum of nothing is Caffe's start value
+        if masked:
+            raise UnsupportedLayerError(f"{layer}: the mask (second top) of a window without a pixel")
         data = _padded(data, begin, end, LOWEST)
         begin = end = [0, 0]
     kernel, stride = [window.kernel for window in windows], [window.stride for window in windows]
-    return ops.max_pool(data, stride, [1, 1], begin, end, kernel).output(0)
+    if not masked:
+        return [ops.max_pool(data, stride, [1, 1], begin, end, kernel).output(0)]
+    pooled = ops.max_pool(data, stride, [1, 1], begin, end, kernel, axis=2)
+    return [pooled.output(0), ops.convert(pooled.output(1), np.float32).output(0)]
 
 
 def _average_pool(layer: Layer, data: ov.Output, windows: list[Window]) -> ov.Output:
-    if any(window.starts_outside for window in windows):
+    if any(window.last_start == window.size for window in windows):
         raise ShapeError(
             f"{layer}: the last window holds no pixel, so that its average is 0 / 0, in Caffe as well"
         )
     begin = [window.pad for window in windows]
     end = [max(window.reach, 0) for window in windows]
     overrun = any(window.reach > window.pad for window in windows)
-    if overrun and any(begin):
-        data = _padded(data, begin, begin, np.array(0, np.float32))
-        end = [max(window.reach - window.pad, 0) for window in windows]
+    zeros = [window.reach if window.starts_outside else window.pad for window in windows]
+    if overrun and any(zeros):
+        data = _padded(data, begin, zeros, np.array(0, np.float32))
+        end = [max(window.reach - zero, 0) for window, zero in zip(windows, zeros, strict=True)]
         begin = [0, 0]
     kernel, stride = [window.kernel for window in windows], [window.stride for window in windows]
     return ops.avg_pool(data, stride, begin, end, kernel, overrun).output(0)
@@ -131,6 +154,8 @@ def _padded(data: ov.Output, begin: list[int], end: list[int], value: np.ndarray
 
 
 def _windows(layer: Layer, parameters: PoolingParameter, sizes: list[int]) -> list[Window]:
+    if parameters.global_pooling:
+        return [Window(size, size, 1, 0, 1) for size in sizes]
     kernels = _pair(layer, parameters, "kernel_size", "kernel_h", "kernel_w")
     strides = _pair(layer, parameters, "stride", "stride_h", "stride_w")
     pads = _pair(layer, parameters, "pad", "pad_h", "pad_w")
@@ -141,11 +166,13 @@ def _windows(layer: Layer, parameters: PoolingParameter, sizes: list[int]) -> li
             raise ShapeError(
                 f"{layer}: kernel {kernels} and stride {strides} must be at least 1, pad {pads} less than kernel"
             )
-        if kernel > size + 2 * pad and (not ceil or kernel - size - 2 * pad >= stride):
+        output = pooled_size(size, kernel, stride, pad, ceil=ceil, padded=any(pads))
+        if output < 1:
             raise ShapeError(
                 f"{layer}: a kernel of {kernels} is larger than the input {sizes} with pad {pads}"
             )
-        windows.append(Window(size, kernel, stride, pad, pooled_size(size, kernel, stride, pad, ceil=ceil)))
+        windows.append(Window(size, kernel, stride, pad, output))
+    expect_feasible(layer, [w.size + w.pad + max(w.reach, w.pad) for w in windows])
     return windows
 
 
