@@ -228,6 +228,12 @@ REFUSED = {
         [(2, 4)],
         "8 elements",
     ),
+    "reshape to many axes": (
+        "Reshape",
+        f"reshape_param {{ shape {{ {'dim: 1 ' * 33} }} }}",
+        [(1,)],
+        "32 axes",
+    ),
     "tops": ("Tile", 'top: "z" tile_param { tiles: 2 }', [(1, 2)], "2 tops"),
 }
 

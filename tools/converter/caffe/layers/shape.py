@@ -16,6 +16,8 @@ from omz.converter.caffe.registry import translates
 from omz.converter.graph import constant, integers, shape_of
 from omz.errors import ShapeError
 
+MAX_AXES = 32  # of a blob, in Caffe (kMaxBlobAxes)
+
 
 @translates("Split")
 def translate_split(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
@@ -118,6 +120,8 @@ def translate_reshape(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Outp
     wanted = list(parameters.shape.dim)
     if any(size < -1 for size in wanted) or wanted.count(-1) > 1:
         raise ShapeError(f"{layer}: shape {wanted} may have one -1 and nothing below")
+    if rank - (end - start) + len(wanted) > MAX_AXES:
+        raise ShapeError(f"{layer}: {len(wanted)} sizes in shape; a blob has at most {MAX_AXES} axes")
     if any(size == 0 and start + place >= rank for place, size in enumerate(wanted)):
         raise ShapeError(f"{layer}: shape {wanted}: {shape} has no axis to copy for each 0")
     return [_reshaped(layer, inputs[0], start, end, wanted)]
