@@ -16,7 +16,7 @@ from .builder import NetBuilder, prototxt
 from .caffemodel import Style, legacy_input, v1_layer, v1_net, write_caffemodel
 from .senets import se_inception, se_resnet, se_resnext
 from .shapes import infer, input_shapes
-from .weights import pictures, synthetic_weights
+from .weights import patterned_weights, pictures, synthetic_weights
 
 __all__ = [
     "NetBuilder",
@@ -25,6 +25,7 @@ __all__ = [
     "legacy_input",
     "make_model",
     "parse_prototxt",
+    "patterned_weights",
     "pictures",
     "prototxt",
     "se_inception",

@@ -37,11 +37,13 @@ def densenet(depth: int) -> Any:
             inner = normalized(inner, f"{name}/x2", f"relu{stage}_{number}/x2")
             inner = net.convolution(f"{name}/x2", inner, growth, 3, bias_term=False, pad=1)
             x = net.concat(f"concat_{stage}_{number}", [x, inner])
-        x = normalized(x, f"conv{stage}_blk", f"relu{stage}_blk")
+        # The transition after a block is named after the stage; in DenseNet-201, after its last layer.
+        place, blk = (f"{stage}_{count}", "/blk") if depth == 201 else (f"{stage}", "_blk")
+        x = normalized(x, f"conv{place}{blk}", f"relu{place}{blk}")
         channels += count * growth
         if stage < 5:
             channels //= 2
-            x = net.convolution(f"conv{stage}_blk", x, channels, 1, bias_term=False)
-            x = net.pool(f"pool{stage}", x, pool=AVE, kernel_size=2, stride=2)
+            x = net.convolution(f"conv{place}{blk}", x, channels, 1, bias_term=False)
+            x = net.pool(f"pool{place}", x, pool=AVE, kernel_size=2, stride=2)
     net.convolution("fc6", net.global_average("pool5", x), 1000, 1)
     return net.net

@@ -8,6 +8,7 @@ Operations, per element of an output, are those that the published figures of Op
     Convolution, GroupConvolution   2 * (input channels / group) * kernel area, + 1 for a bias
     MatMul                          2 * length of the product, + 1 for a bias
     pooling, ReduceMean             the window
+    LRN of size n                   4 * n * n + 1
     everything element by element   1
 """
 
@@ -20,7 +21,7 @@ import openvino as ov
 
 _ELEMENTWISE = {
     "Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum", "Relu", "PRelu", "Sigmoid", "Tanh", "Elu",
-    "Exp", "Log", "Abs", "Power", "Sqrt", "Clamp", "Swish", "SoftMax", "Softmax", "LRN",
+    "Exp", "Log", "Abs", "Power", "Sqrt", "Clamp", "Swish", "SoftMax", "Softmax",
 }  # fmt: skip
 
 
@@ -67,6 +68,8 @@ def _operations(kind: str, node: ov.Node) -> int:
         return outputs * 2 * data[-2 if attributes.get("transpose_a") else -1]
     if kind in ("MaxPool", "AvgPool"):
         return outputs * prod(map(int, node.get_attributes()["kernel"]))
+    if kind == "LRN":
+        return outputs * (4 * int(node.get_attributes()["size"]) ** 2 + 1)
     if kind.startswith("Reduce"):
         return prod(_sizes(node.input_value(0)))
     return outputs if kind in _ELEMENTWISE else 0
