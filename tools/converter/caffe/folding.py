@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from omz.converter.caffe.batch_norm import batchnorm_coefficients, bn_coefficients, is_merged
 from omz.converter.caffe.caffe_pb2 import ConvolutionParameter, InnerProductParameter, LayerParameter
 from omz.converter.caffe.caffemodel import Blob
 from omz.converter.caffe.net import Layer, Net
-from omz.errors import ShapeError, UnsupportedLayerError
 
 _CONVOLUTIONS = ("Convolution", "DepthwiseConvolution", "ConvolutionDepthwise")
 
@@ -58,43 +58,13 @@ def fold(net: Net) -> Net:
     return net
 
 
-def batchnorm_coefficients(layer: Layer) -> tuple[Blob, Blob]:
-    """Return the scale and shift (C,), in float64, of a BatchNorm layer at inference.
-
-    Caffe stores sums of mean and variance together with the factor to divide them by (``batch_norm_layer.cpp``)::
-
-        y = (x - mean / factor) / sqrt(variance / factor + eps),    or 0 in place of 1 / factor if that is 0
-
-    Raises:
-        ShapeError: The three blobs do not fit together.
-        UnsupportedLayerError: The layer asks for the statistics of the batch, not of the training.
-    """
-    parameters = layer.params.batch_norm_param
-    if parameters.HasField("use_global_stats") and not parameters.use_global_stats:
-        raise UnsupportedLayerError(
-            f"{layer}: use_global_stats: false asks for the statistics of each batch, "
-            "which is training. Set it to true, or leave it out."
-        )
-    if len(layer.blobs) != 3:
-        raise ShapeError(f"{layer}: has {len(layer.blobs)} blobs, expected 3 (mean, variance, factor)")
-    mean, variance, factor = (blob.ravel().astype(np.float64) for blob in layer.blobs)
-    if mean.size != variance.size or factor.size != 1:
-        raise ShapeError(
-            f"{layer}: mean {layer.blobs[0].shape}, variance {layer.blobs[1].shape} and factor "
-            f"{layer.blobs[2].shape} do not fit together; expected (C,), (C,) and (1,)"
-        )
-    weight = 0.0 if factor[0] == 0 else 1.0 / factor[0]
-    with np.errstate(all="ignore"):  # a net with infinities in it gives infinities, as in Caffe
-        scale = 1.0 / np.sqrt(variance * weight + parameters.eps)
-        return scale, -mean * weight * scale
-
-
 def channel_scale(layer: Layer) -> ChannelScale | None:
     """Return the scale and shift that a layer amounts to, or None if it is none, or not per channel."""
     if len(layer.bottoms) != 1 or len(layer.tops) != 1:
         return None
     read = {
         "BatchNorm": _of_batchnorm,
+        "BN": _of_bn,
         "Scale": _of_scale,
         "Bias": _of_bias,
         "Power": _of_power,
@@ -105,6 +75,12 @@ def channel_scale(layer: Layer) -> ChannelScale | None:
 def _of_batchnorm(layer: Layer) -> ChannelScale | None:
     sizes = [blob.size for blob in layer.blobs]
     return ChannelScale(*batchnorm_coefficients(layer)) if sizes[1:] == [*sizes[:1], 1] else None
+
+
+def _of_bn(layer: Layer) -> ChannelScale | None:
+    sizes = [blob.size for blob in layer.blobs]
+    usual = sizes and sizes == sizes[:1] * (2 if is_merged(layer) else 4)
+    return ChannelScale(*bn_coefficients(layer)) if usual else None
 
 
 def _of_scale(layer: Layer) -> ChannelScale | None:
@@ -259,8 +235,8 @@ def _with_scaled_inputs(layer: Layer, scale: ChannelScale) -> Layer | None:
     else:
         parameters = layer.params.convolution_param
         matrix, groups = weights, max(parameters.group, 1)
-        if any(scale.shift) and any((*parameters.pad, parameters.pad_h, parameters.pad_w)):
-            return None  # Caffe pads what comes out of the scale, with zeros
+        if any(scale.shift) and _may_read_zeros(parameters):
+            return None  # Caffe pads what comes out of the scale
         if layer.type != "Convolution" and not scale.uniform:
             return None  # forks differ in what the group is if it is not stated
         outputs, inputs = weights.shape[0], weights.shape[1] * groups
@@ -277,6 +253,14 @@ def _with_scaled_inputs(layer: Layer, scale: ChannelScale) -> Layer | None:
             bias = bias + sums.sum(axis=2).ravel()
     scaled = scaled.reshape(matrix.shape)
     return _with_weights_and_bias(layer, scaled.T if matrix is not weights else scaled, bias)
+
+
+def _may_read_zeros(parameters: ConvolutionParameter) -> bool:
+    """Tell whether a window may reach beyond the input: into padding, or by less than a stride of a small input."""
+    padded = any((*parameters.pad, parameters.pad_h, parameters.pad_w))
+    return padded or any(
+        stride > 1 for stride in (*parameters.stride, parameters.stride_h, parameters.stride_w)
+    )
 
 
 def _with_weights_and_bias(layer: Layer, weights: Blob, bias: Blob) -> Layer:

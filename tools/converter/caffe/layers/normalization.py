@@ -1,4 +1,4 @@
-"""BatchNorm and Scale where no layer before them has absorbed them."""
+"""Layers that scale and shift: BatchNorm and BN with trained statistics, Scale, Bias."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import openvino as ov
 import openvino.opset13 as ops
 from numpy.typing import NDArray
 
-from omz.converter.caffe.folding import batchnorm_coefficients
+from omz.converter.caffe.batch_norm import batchnorm_coefficients, bn_coefficients, is_merged
+from omz.converter.caffe.caffe_pb2 import BiasParameter, ScaleParameter
+from omz.converter.caffe.caffemodel import Blob
 from omz.converter.caffe.layers.arguments import canonical_axis, expect_inputs, static_dims, weights
 from omz.converter.caffe.net import Layer
 from omz.converter.caffe.registry import translates
@@ -32,8 +34,35 @@ def translate_batch_norm(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.O
     rank = len(shape_of(inputs[0]))
     channels = static_dims(layer, inputs[0], [1])[0] if rank > 1 else 1
     weights(layer, (channels,), (channels,), (1,))  # tells wrong shapes in the words of all layers
-    scale, shift = (values.astype(np.float32) for values in batchnorm_coefficients(layer))
-    return [_scaled(inputs[0], scale, shift, 1 if rank > 1 else 0)]
+    scale, shift = batchnorm_coefficients(layer)
+    return [_scaled_and_shifted(inputs[0], scale, shift, 1 if rank > 1 else 0)]
+
+
+@translates("BN")
+def translate_bn(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
+    """Translate the batch normalization of forks, see :func:`bn_coefficients`.
+
+    Args:
+        layer: Reads ``eps``, ``var_eps`` and ``bn_mode``; four blobs or two, of C numbers each.
+        inputs: One tensor (N, C, ...) with fixed C.
+
+    Returns:
+        One tensor of the same shape.
+
+    Raises:
+        ShapeError: The input has no channels, or the blobs do not fit it.
+        UnsupportedLayerError: The layer asks for the statistics of the batch.
+    """
+    expect_inputs(layer, inputs, 1)
+    shape = shape_of(inputs[0])
+    if len(shape) < 2:
+        raise ShapeError(f"{layer}: expected a bottom with at least 2 axes, got {shape}")
+    channels = static_dims(layer, inputs[0], [1])[0]
+    weights(
+        layer, *[(channels,)] * (2 if is_merged(layer) else 4)
+    )  # tells wrong shapes in the words of all layers
+    scale, shift = bn_coefficients(layer)
+    return [_scaled_and_shifted(inputs[0], scale, shift, 1)]
 
 
 @translates("Scale")
@@ -52,38 +81,75 @@ def translate_scale(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output
     """
     expect_inputs(layer, inputs, 1, 2)
     parameters = layer.params.scale_param
-    data = inputs[0]
-    shape = shape_of(data)
+    rank = len(shape_of(inputs[0]))
+    axis, span = _span(layer, inputs, parameters)
+    trained = _trained(layer, inputs[0], axis, span, (len(inputs) == 1) + parameters.bias_term)
+    factor = (
+        per_channel(trained[0], axis, rank, "scale") if len(inputs) == 1 else _aligned(inputs[1], axis, rank)
+    )
+    product = ops.multiply(inputs[0], factor).output(0)
+    if not parameters.bias_term:
+        return [product]
+    return [ops.add(product, per_channel(trained[-1], axis, rank, "shift")).output(0)]
+
+
+@translates("Bias")
+def translate_bias(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
+    """Translate the addition of a blob that spans some axes (``bias_layer.cpp``).
+
+    Args:
+        layer: Reads ``axis`` and ``num_axes`` (-1: all from axis on, 0: one number).
+        inputs: The tensor to add to; or that and the bias, whose shape is that of the first from ``axis`` on.
+
+    Returns:
+        One tensor of the first one's shape.
+
+    Raises:
+        ShapeError: The bias does not fit.
+    """
+    expect_inputs(layer, inputs, 1, 2)
+    rank = len(shape_of(inputs[0]))
+    axis, span = _span(layer, inputs, layer.params.bias_param)
+    trained = _trained(layer, inputs[0], axis, span, len(inputs) == 1)
+    bias = per_channel(trained[0], axis, rank, "shift") if trained else _aligned(inputs[1], axis, rank)
+    return [ops.add(inputs[0], bias).output(0)]
+
+
+def _span(
+    layer: Layer, inputs: Sequence[ov.Output], parameters: ScaleParameter | BiasParameter
+) -> tuple[int, list[int]]:
+    """Return the axis of the first bottom where the blob or second bottom starts, and the latter's shape."""
+    shape = shape_of(inputs[0])
     rank = len(shape)
-    axis = canonical_axis(layer, parameters.axis, rank) if rank else 0
     if len(inputs) == 2:
-        factor_shape = shape_of(inputs[1])
-        if shape[axis : axis + len(factor_shape)] != factor_shape:
-            raise ShapeError(f"{layer}: a scale of shape {factor_shape} does not fit {shape} at axis {axis}")
-        span = list(range(axis, axis + len(factor_shape)))
-        bias = weights(layer, tuple(factor_shape)) if parameters.bias_term else []
-        leading, trailing = list(range(axis)), list(range(axis + len(factor_shape), rank))
-        factor = inputs[1]
-        if leading or trailing:
-            factor = ops.unsqueeze(factor, integers(leading + trailing, "axes")).output(0)
-        product = ops.multiply(data, factor).output(0)
-        return [_shifted(product, bias[0], axis if span else 0) if bias else product]
+        span = shape_of(inputs[1])
+        axis = canonical_axis(layer, parameters.axis, rank) if span else 0
+        if shape[axis : axis + len(span)] != span:
+            raise ShapeError(f"{layer}: a second bottom of shape {span} does not fit {shape} at axis {axis}")
+        return axis, span
+    axis = canonical_axis(layer, parameters.axis, rank)
     if parameters.num_axes < -1 or axis + parameters.num_axes > rank:
         raise ShapeError(f"{layer}: num_axes {parameters.num_axes} from axis {axis} on a bottom {shape}")
-    end = rank if parameters.num_axes == -1 else axis + parameters.num_axes
-    span_shape = tuple(static_dims(layer, data, range(axis, end)))
-    scale, *bias = weights(layer, *[span_shape] * (1 + parameters.bias_term))
-    return [_scaled(data, scale, bias[0] if bias else None, axis)]
+    return axis, shape[axis:] if parameters.num_axes == -1 else shape[axis : axis + parameters.num_axes]
 
 
-def _scaled(
-    data: ov.Output, scale: NDArray[np.float32], shift: NDArray[np.float32] | None, axis: int
-) -> ov.Output:
-    rank = len(data.get_partial_shape())
-    product = ops.multiply(data, per_channel(scale, axis, rank, "scale")).output(0)
-    return product if shift is None else _shifted(product, shift, axis)
+def _trained(
+    layer: Layer, data: ov.Output, axis: int, span: list[int], number: int
+) -> list[NDArray[np.float32]]:
+    """Return as many blobs that span some axes, whose sizes must be fixed if there is one."""
+    if number:
+        static_dims(layer, data, range(axis, axis + len(span)))
+    return weights(layer, *[tuple(span)] * number)
 
 
-def _shifted(data: ov.Output, shift: NDArray[np.float32], axis: int) -> ov.Output:
-    rank = len(data.get_partial_shape())
-    return ops.add(data, per_channel(shift, axis, rank, "shift")).output(0)
+def _aligned(blob: ov.Output, axis: int, rank: int) -> ov.Output:
+    """Return a blob whose axes stand at ``axis`` and after, so that it broadcasts over ``rank`` axes."""
+    end = axis + len(shape_of(blob))
+    new = [*range(axis), *range(end, rank)]
+    return ops.unsqueeze(blob, integers(new, "axes")).output(0) if new else blob
+
+
+def _scaled_and_shifted(data: ov.Output, scale: Blob, shift: Blob, axis: int) -> ov.Output:
+    rank = len(shape_of(data))
+    product = ops.multiply(data, per_channel(scale.astype(np.float32), axis, rank, "scale"))
+    return ops.add(product, per_channel(shift.astype(np.float32), axis, rank, "shift")).output(0)
