@@ -284,6 +284,16 @@ def normalization(fact: dict[str, Any]) -> dict[str, Any]:
     return step
 
 
+@pytest.mark.parametrize("name", CAFFE)
+def test_readme_lists_the_model_with_its_figures(name):
+    specification = MODELS[name].specification
+    assert specification is not None
+    values = [getattr(specification, key) for key in ("mparams", "gflops", "top1", "top5")]
+    figures = " | ".join("-" if value is None else str(value).removesuffix(".0") for value in values)
+    row = f"| [{name}](models/public/{name}/README.md) | {figures} |"
+    assert row in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_class_has_a_name(name):
     """The list, or reference to one, is as long as the output is wide."""
