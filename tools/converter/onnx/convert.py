@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +25,17 @@ from openvino.frontend import (
 from omz.converter.graph import explained
 from omz.converter.onnx.external_data import external_files
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError, located
+
+#: Exits with a signal if OpenVINO's reader does not survive the file; what it refuses properly is no concern of it.
+_TRIAL = """
+import sys
+from openvino.frontend import FrontEndManager
+frontend = FrontEndManager().load_by_framework("onnx")
+try:
+    frontend.convert(frontend.load(sys.argv[1], True))
+except Exception:
+    pass
+"""
 
 
 def convert(
@@ -50,7 +64,8 @@ def convert(
         ConversionError: Or one of its kinds: see :mod:`omz.errors`; the message starts with the file's name.
     """
     external_files(path)
-    with located(str(path)):
+    _try_out(path)
+    with located(str(path)), _explained():
         model = _read(path)
         if outputs:
             model = _ended_at(model, outputs)
@@ -59,12 +74,26 @@ def convert(
     return model
 
 
+def _try_out(path: Path) -> None:
+    """Read the file in another process first.
+
+    OpenVINO looks for what a node needs without looking whether it is there: a node short of an input ends the process.
+    That must not take along the other models of a run.
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", _TRIAL, str(path)]
+    done = subprocess.run(words, env=environment, capture_output=True, check=False)  # noqa: S603 - a script of ours
+    if done.returncode < 0:
+        raise ParseError(
+            f"{path}: is not a sound network in ONNX: OpenVINO's reader crashes on it. `onnx.checker` may tell why"
+        )
+
+
 def _read(path: Path) -> ov.Model:
     frontend = FrontEndManager().load_by_framework("onnx")
     if frontend is None:
         raise ConversionError("this build of OpenVINO has no ONNX frontend")
-    with _explained():
-        model = frontend.convert(frontend.load(str(path), True))  # True: weights stay in the mapped file
+    model = frontend.convert(frontend.load(str(path), True))  # True: weights stay in the mapped file
     if not model.outputs:
         raise ParseError("holds no network in ONNX")
     return model
@@ -72,7 +101,7 @@ def _read(path: Path) -> ov.Model:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn what the frontend raises, often many lines, into one line of the right kind."""
+    """Turn what OpenVINO raises, often many lines, into one line of the right kind."""
     try:
         yield
     except OpConversionFailure as error:
@@ -81,11 +110,15 @@ def _explained() -> Iterator[None]:
             raise UnsupportedLayerError(f"OpenVINO does not read these operators: {unknown[1]}") from error
         node = re.search(r"ONNX node '(?:<Node\()?(.+?)\)?(?:: (.*?))?>?':", text)
         where = f"node {node[2] or '?'!r} of type {node[1]}: " if node else ""
-        raise ShapeError(f"{where}{_last_line(text)}") from error
+        raise ShapeError(f"{where}{_last_line(text.partition('Summary:')[0])}") from error
     except OpValidationFailure as error:
         raise ShapeError(_last_line(str(error))) from error
+    except UnicodeDecodeError as error:
+        raise ParseError("has names that are not UTF-8") from error
     except (GeneralFailure, InitializationFailure, NotImplementedFailure, RuntimeError) as error:
-        raise ParseError(f"is cut short, or not a network in ONNX ({_last_line(str(error))})") from error
+        raise ParseError(
+            f"is cut short, or not a sound network in ONNX ({_last_line(str(error))})"
+        ) from error
 
 
 def _last_line(text: str) -> str:
