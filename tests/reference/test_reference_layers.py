@@ -565,3 +565,30 @@ def test_the_output_of_a_layer_is_what_it_made():
 def test_unknown_types_are_named():
     with pytest.raises(ValueError, match="'odd': the reference has no type 'Elsewhere'"):
         apply("name: 'odd' type: 'Elsewhere'", [1.0])
+
+
+def test_layers_share_weights_by_name():
+    net = text_format.Parse(
+        """
+        input: "x" input_shape { dim: 1 dim: 1 }
+        layer { name: "a" type: "Scale" bottom: "x" top: "a" param { name: "s" } }
+        layer { name: "b" type: "Scale" bottom: "x" top: "b" param { name: "s" } }
+        """,
+        caffe_pb2.NetParameter(),
+    )
+    x = {"x": np.array([[1.0]])}
+    blobs = run(net, {"a": [np.array([2.0])]}, x)
+    assert (blobs["a"].tolist(), blobs["b"].tolist()) == ([[2]], [[2]])
+    blobs = run(net, {"b": [np.array([3.0])], "a": [np.array([2.0])]}, x)  # the last of the file counts
+    assert (blobs["a"].tolist(), blobs["b"].tolist()) == ([[2]], [[2]])
+
+
+def test_a_softmax_with_loss_stands_for_its_softmax():
+    net = text_format.Parse(
+        """
+        input: "x" input_shape { dim: 1 dim: 2 }
+        layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "l" }
+        """,
+        caffe_pb2.NetParameter(),
+    )
+    assert run(net, {}, {"x": np.zeros((1, 2))}, ["loss"])["loss"].tolist() == [[0.5, 0.5]]

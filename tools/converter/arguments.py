@@ -37,6 +37,7 @@ class Arguments:
         reverse_input_channels: See there.
         layouts: By input name, ``""`` for any.
         compress_to_fp16: Store weights in half precision.
+        verify, verify_tolerance: Compare the IR with Caffe's layers; see :mod:`omz.converter.verify`.
     """
 
     input_model: Path
@@ -54,6 +55,8 @@ class Arguments:
     reverse_input_channels: bool = False
     layouts: dict[str, str] | None = None
     compress_to_fp16: bool = True
+    verify: bool = False
+    verify_tolerance: float | None = None
 
     def with_precision(self, precision: str) -> Arguments:
         """Return these arguments for ``FP16`` or ``FP32``."""
@@ -164,6 +167,23 @@ def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> Non
     precision.add_argument(
         "--data_type", choices=["FP16", "FP32", "half", "float"], help="the same, in older words"
     )
+    add_verify_arguments(parser)
+
+
+def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--verify`` and its tolerance."""
+    check = parser.add_argument_group("check")
+    check.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare the IR with Caffe's layers; remove it if it differs (Caffe only)",
+    )
+    check.add_argument(
+        "--verify_tolerance",
+        type=_positive,
+        metavar="X",
+        help="largest difference over the largest magnitude (default: 1e-4 for FP32, 2e-2 for FP16)",
+    )
 
 
 def from_namespace(args: argparse.Namespace) -> Arguments:
@@ -190,6 +210,8 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
             f"{len(args.input)} names in --input, {len(args.input_shape)} shapes in --input_shape"
         )
     caffe = "input_proto" in args
+    if args.verify and not caffe:
+        raise UsageError("--verify compares with Caffe's layers, which only Caffe networks have")
     mean_file = args.mean_file if caffe else None
     if mean_file and args.mean_values:
         raise UsageError("--mean_file and --mean_values say the same; give one of them")
@@ -211,6 +233,8 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
         reverse_input_channels=args.reverse_input_channels,
         layouts=args.layout,
         compress_to_fp16=True if half is None else half,
+        verify=args.verify,
+        verify_tolerance=args.verify_tolerance,
     )
 
 
@@ -298,6 +322,13 @@ def _values(text: str) -> dict[str, tuple[float, ...]]:
     if len({name.startswith("#") for name in values}) > 1:
         raise argparse.ArgumentTypeError(f"expected names for all lists of values or for none, got {text!r}")
     return values
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
 
 
 def _number(text: str) -> float:

@@ -69,8 +69,12 @@ def _convert(args: argparse.Namespace) -> int:
     model = build_model(arguments, name, info, labels)
     xml = args.output_dir / f"{name}.xml"
     write_ir(model, xml, compress_to_fp16=arguments.compress_to_fp16)
+    precision = "FP16" if arguments.compress_to_fp16 else "FP32"
+    if arguments.verify:
+        from omz.converter.verify import verify_ir
+
+        verify_ir(xml, arguments, precision=precision)
     if not args.quiet:
-        precision = "FP16" if arguments.compress_to_fp16 else "FP32"
         print(f"{xml}  {precision}, {time.perf_counter() - began:.2f} s", file=sys.stderr)
     return SUCCESS
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, describe, positive_number, report_failures, run
-from omz.converter.arguments import batch_size
+from omz.converter.arguments import add_verify_arguments, batch_size
 from omz.errors import ZooError
 from omz.zoo import selection
 
@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N|auto",
         help="conversions at a time (default: 1)",
     )
+    add_verify_arguments(parser)
     _add_old_arguments(parser)
     add_common_arguments(parser)
     return run(parser, _run, argv)
@@ -77,6 +78,9 @@ def _run(args: argparse.Namespace) -> int:
         log.warning("--mo and --python have no effect: no Model Optimizer is run")
     if args.batch is not None:
         args.add_mo_arg = [*args.add_mo_arg, f"--batch={args.batch}"]
+    if args.verify:
+        tolerance = [] if args.verify_tolerance is None else [f"--verify_tolerance={args.verify_tolerance}"]
+        args.add_mo_arg = [*args.add_mo_arg, "--verify", *tolerance]
     wanted = selection.parse_precisions(args.precisions)
     models = [stage for model in selection.selected_models(args) for stage in model.stages]
     output_dir = args.output_dir or args.download_dir

@@ -93,6 +93,10 @@ def convert_model(
     for precision in precisions:
         xml = ir_path(model, output_dir, precision)
         write_ir(built, xml, compress_to_fp16=precision.startswith("FP16"))
+        if arguments.verify:
+            from omz.converter.verify import verify_ir
+
+            verify_ir(xml, arguments, precision=precision)
         log.info("%s", xml)
         written.append(xml)
     log.info("%s: %s in %.2f s", model.name, " and ".join(precisions), time.perf_counter() - began)

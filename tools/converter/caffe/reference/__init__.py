@@ -6,7 +6,7 @@ their time on, matrix products, is NumPy's.
 """
 
 from . import activations, arrangement, combination, convolution, interpolation, normalization, pooling
-from .interpreter import active_layers, needed_layers, run
+from .interpreter import active_layers, needed_layers, run, trace
 from .registry import LAYERS, forward
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "normalization",
     "pooling",
     "run",
+    "trace",
 ]

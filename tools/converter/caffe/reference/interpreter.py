@@ -6,7 +6,7 @@ writes over what it has read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from omz.converter.caffe.caffe_pb2 import (
     NetParameter,
     NetState,
     NetStateRule,
+    ParamSpec,
     V1LayerParameter,
 )
 
@@ -45,6 +46,23 @@ def run(
     """
     blobs = {name: np.asarray(array, np.float64) for name, array in inputs.items()}
     found: dict[str, Array] = {}
+    for message, tops in trace(net, weights, blobs, outputs):
+        if message.name in outputs and tops:
+            found[message.name] = tops[0]
+    return {name: blobs[name] if name in blobs else found[name] for name in outputs or blobs}
+
+
+def trace(
+    net: NetParameter,
+    weights: Mapping[str, Sequence[Blob]],
+    blobs: MutableMapping[str, Array],
+    outputs: Sequence[str] = (),
+) -> Iterator[tuple[LayerParameter, list[Array]]]:
+    """Run a net, and yield each layer with its tops once they are in ``blobs``, which must hold the inputs.
+
+    Whoever puts something else into ``blobs`` in between sees the layers that follow read it. See :func:`run`.
+    """
+    weights = with_shared(net, weights)
     for message in needed_layers(net, outputs):
         missing = [name for name in message.bottom if name not in blobs]
         if missing:
@@ -54,9 +72,27 @@ def run(
         bottoms = [blobs[name] for name in message.bottom]
         tops = forward(message, bottoms, weights.get(message.name, ()))
         blobs.update(zip(message.top, tops, strict=True))
-        if message.name in outputs and tops:
-            found[message.name] = tops[0]
-    return {name: blobs[name] if name in blobs else found[name] for name in outputs or blobs}
+        yield message, tops
+
+
+def with_shared(net: NetParameter, weights: Mapping[str, Sequence[Blob]]) -> dict[str, list[Blob]]:
+    """Return the weights of each layer with those that it shares with others (``param { name }``).
+
+    Caffe copies the blobs of a caffemodel, in the order of the file, into memory that such layers have in common.
+    """
+    places: dict[str, list[tuple[str, int]]] = {}
+    for message in active_layers(net):
+        for number, param in enumerate(message.param):
+            if param.name:
+                places.setdefault(param.name, []).append((message.name, number))
+    result = {name: list(blobs) for name, blobs in weights.items()}
+    for sharing in places.values():
+        there = {name: blobs[number] for name, blobs in weights.items()
+                 for layer, number in sharing if layer == name and number < len(blobs)}  # fmt: skip
+        for name, number in sharing if there else ():
+            blobs = result.setdefault(name, [])
+            blobs[number : number + 1] = [list(there.values())[-1]]
+    return result
 
 
 def needed_layers(net: NetParameter, outputs: Sequence[str] = ()) -> list[LayerParameter]:
@@ -84,7 +120,8 @@ def needed_layers(net: NetParameter, outputs: Sequence[str] = ()) -> list[LayerP
 
 def active_layers(net: NetParameter) -> Iterator[LayerParameter]:
     """Yield the layers that take part at test time (``include`` and ``exclude`` rules), in today's format."""
-    for message in net.layer or map(upgraded, net.layers):
+    for stated in net.layer or map(upgraded, net.layers):
+        message = softmax_of(stated) if stated.type == "SoftmaxWithLoss" else stated
         if message.include:
             if any(applies(rule, net.state) for rule in message.include):
                 yield message
@@ -103,13 +140,25 @@ def applies(rule: NetStateRule, state: NetState) -> bool:
     )
 
 
+def softmax_of(loss: LayerParameter) -> LayerParameter:
+    """Return what a SoftmaxWithLoss computes without labels: its second top, else known by the layer's name."""
+    softmax = LayerParameter(
+        name=loss.name, type="Softmax", bottom=loss.bottom[:1], top=loss.top[1:2] or [loss.name]
+    )
+    softmax.softmax_param.CopyFrom(loss.softmax_param)
+    softmax.include.extend(loss.include)
+    softmax.exclude.extend(loss.exclude)
+    return softmax
+
+
 def upgraded(old: V1LayerParameter) -> LayerParameter:
     """Return a V1 layer in today's format; the enumeration's names are today's in capitals and underscores."""
-    names = {name.upper(): name for name in LAYERS}
+    names = {name.upper(): name for name in LAYERS} | {"SOFTMAXLOSS": "SoftmaxWithLoss"}
     number = V1LayerParameter.LayerType.Name(old.type).replace("_", "")
     new = LayerParameter(name=old.name, type=names.get(number, number), bottom=old.bottom, top=old.top)
     new.include.extend(old.include)
     new.exclude.extend(old.exclude)
+    new.param.extend(ParamSpec(name=name) for name in old.param)
     for field, value in old.ListFields():
         if field.name.endswith("_param"):
             getattr(new, field.name).CopyFrom(value)
