@@ -21,6 +21,9 @@ from nets.zoo import NETS, caffemodel_style, published_text
 from omz.converter.caffe.reference import run
 from omz.converter.ir import label_text
 from omz.converter.zoo_model import convert_model
+from omz.demos.common.model import load_classifier
+from omz.demos.common.pipeline import Pipeline
+from omz.demos.common.sources import Arrays
 from omz.downloader.pool import CancelToken
 from omz.downloader.postprocessing import postprocess, stored_name
 from omz.info_dumper.info import Info, inspect
@@ -145,3 +148,17 @@ def test_answers_are_those_of_the_original_network(name, folder):
         assert answer.min() >= 0
     else:
         assert answer.min() < 0
+
+
+@pytest.mark.parametrize("name", ["squeezenet1.1", "shufflenet-v2-x0.5"])
+def test_demos_read_an_output_of_four_dimensions(name, folder):
+    net = NETS[name]()
+    download(MODELS[name], net, synthetic_weights(net), folder)
+    (xml,) = convert_model(MODELS[name], folder, folder, ["FP16"])
+    _, _, height, width = MODELS[name].input_info[0].shape or []
+    picture = np.clip(pictures((1, 3, height, width), seed=5) + 128, 0, 255).astype(np.uint8)
+    expected = int(next(iter(run_model(xml, {"data": picture}).values())).argmax())
+    picture = np.ascontiguousarray(picture[0].transpose(1, 2, 0))
+    (outcome,) = Pipeline(load_classifier(xml), top_k=1).run(Arrays([picture]))
+    (top,) = outcome.predictions
+    assert (top.index, top.label) == (expected, load_labels("imagenet_2012")[expected].name)
