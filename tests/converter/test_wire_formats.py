@@ -123,7 +123,7 @@ def test_any_mix_of_packed_and_unpacked_runs_is_read(tmp_path_factory, data):
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS"),
         (b"PK\x03\x04" + bytes(99), "zip"),
-        (b'name: "text"\nlayer { }\n', "damaged|cut off"),
+        (b'name: "text"\nlayer { }\n', "no weights"),
         (bytes(1000), "damaged|cut off"),
         (b"\x0a\x03abc", "no weights"),
     ],
@@ -158,3 +158,77 @@ def test_hostile_order_of_fields_takes_no_longer_than_its_bytes(tmp_path):
     began = time.process_time()
     assert read_caffemodel(path)["a"][0].size == count
     assert time.process_time() - began < 0.8  # about 0.15 s where it is linear
+
+
+def text_of(field: str, values: np.ndarray) -> str:
+    return "".join(f"    {field}: {value}\n" for value in values.ravel().tolist())
+
+
+def text_caffemodel(weights: dict[str, list[np.ndarray]], *, field: str = "data", v1: bool = False) -> str:
+    """Write weights as Caffe's ``WriteProtoToTextFile`` does: a line for each number."""
+    lines = ['name: "net: { data: 1 }"', "# data: 5"]
+    for name, blobs in weights.items():
+        lines.append(f'{"layers" if v1 else "layer"} {{\n  name: "{name}"')
+        for blob in blobs:
+            if v1:
+                four = (1,) * (4 - blob.ndim) + blob.shape
+                shape = "num: {}\n channels: {}\n height: {}\n width: {}\n".format(*four)
+            else:
+                shape = f"    shape {{ {' '.join(f'dim: {size}' for size in blob.shape)} }}\n"
+            lines.append(f"  blobs {{\n{text_of(field, blob)}{text_of('diff', blob)}{shape}  }}")
+        lines.append("}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("v1", [False, True])
+@pytest.mark.parametrize("field", ["data", "double_data"])
+def test_the_text_form_holds_the_same_numbers(field, v1, tmp_path):
+    path = tmp_path / "net.caffemodel"
+    path.write_text(text_caffemodel(WEIGHTS, field=field, v1=v1))
+    found = read_caffemodel(path)
+    assert list(found) == list(WEIGHTS)
+    for name, blobs in WEIGHTS.items():
+        for blob, expected in zip(found[name], blobs, strict=True):
+            assert blob.dtype == (np.float64 if field == "double_data" else np.float32)
+            shape = (1,) * (4 - expected.ndim) + expected.shape if v1 else expected.shape
+            assert np.array_equal(blob, expected.reshape(shape))
+
+
+def test_numbers_of_the_text_form_may_be_written_in_any_way(tmp_path):
+    path = tmp_path / "net.caffemodel"
+    path.write_text(
+        'layer { name: "a" blobs { data: [1, -2.5f , +3e2] data : 4F data:nan;data: -inf # data: 7\n'
+        "  data: .5 double_data: [] shape { dim: 7 } } blobs { } }"
+    )
+    first, second = read_caffemodel(path)["a"]
+    assert np.array_equal(first, np.float32([1, -2.5, 300, 4, np.nan, -np.inf, 0.5]), equal_nan=True)
+    assert second.size == 0
+
+
+def test_many_numbers_of_the_text_form_come_in_their_order(tmp_path):
+    """More than are parsed in one step."""
+    values = np.arange(200_001, dtype=np.float32)
+    path = tmp_path / "net.caffemodel"
+    path.write_text(text_caffemodel({"a": [values]}))
+    assert np.array_equal(read_caffemodel(path)["a"][0], values)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('layer { name: "a" blobs { data: 1 data: two } }', "line 1.*two.* is not a number"),
+        ('layer {\n name: "a"\n blobs { data: [1, , 2] } }', "line 3"),
+        ('layer { name: "a" blobs { data: "0" } }', "'a'.*not numbers"),
+        ('layer { name: "a" blobs { data: 1 data: 2 shape { dim: 3 } } }', r"'a'.*\(3,\).*2 numbers"),
+        ('layer { name: "a" blobs { data: 1 shape { dim: -1 } } }', r"'a'.*\(-1,\)"),
+        ('layer { name: "a" blobs { data: 1 ', "text form"),
+        ('layer { name: "a" blobs { data: 1 double_data: 2 shape { dim: 1 } } }', "2 numbers"),
+    ],
+)
+def test_damaged_text_is_refused(text, expected, tmp_path):
+    path = tmp_path / "net.caffemodel"
+    path.write_text(text)
+    with pytest.raises(ParseError, match=expected) as raised:
+        read_caffemodel(path)
+    assert str(path) in str(raised.value)
+    assert len(str(raised.value).splitlines()) <= 2

@@ -1,8 +1,9 @@
-"""Read a binary caffemodel: file -> arrays that are views on the mapped file.
+"""Read a caffemodel: file -> arrays that are views on the mapped file.
 
-A caffemodel is a ``NetParameter`` on protobuf's wire (https://protobuf.dev/programming-guides/encoding/). Only four
-things in it matter to us: layer names, blob shapes and the blobs' numbers, float or double. The protobuf runtime
-would copy every number at least twice, so the few nested messages are walked here, and the numbers are never touched.
+The text form is left to :mod:`.text_caffemodel`. In binary form a caffemodel is a ``NetParameter`` on
+protobuf's wire (https://protobuf.dev/programming-guides/encoding/). Only four things in it matter to us: layer names,
+blob shapes and the blobs' numbers, float or double. The protobuf runtime would copy every number at least twice, so the
+few nested messages are walked here, and the numbers are never touched.
 
 Field numbers (caffe.proto)::
 
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from omz.converter.caffe.text_caffemodel import is_text, read_blobs
 from omz.errors import ParseError
 from omz.files import map_file
 
@@ -54,7 +56,7 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
     """Read the weights of a network.
 
     Args:
-        path: A binary caffemodel, current or V1 format, packed or unpacked numbers, float or double.
+        path: A caffemodel, binary or text, current or V1 format, packed or unpacked numbers, float or double.
 
     Returns:
         The blobs of each layer that has any, by layer name, in file order. Arrays are float32 (float64 for
@@ -68,6 +70,22 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
     for magic, reason in _FOREIGN.items():
         if mapped[: len(magic)] == magic:
             raise ParseError(f"{path}: {reason}.")
+    weights = _read_text(path, mapped) if is_text(mapped) else _read_binary(path, mapped)
+    if not weights:
+        raise ParseError(f"{path}: holds no weights. Is it a caffemodel?")
+    return weights
+
+
+def _read_text(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]]:
+    weights: dict[str, tuple[Blob, ...]] = {}
+    for layer, blob, data in read_blobs(path, mapped):
+        legacy = (blob.num, blob.channels, blob.height, blob.width)
+        shape = tuple(blob.shape.dim) if blob.HasField("shape") else legacy if any(legacy) else data.shape
+        weights[layer] = (*weights.get(layer, ()), _shaped(path, layer, data, shape))
+    return weights
+
+
+def _read_binary(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]]:
     reader = _Reader(path, mapped)
     weights: dict[str, tuple[Blob, ...]] = {}
     for field, wire, start, end in reader.fields(0, len(mapped)):
@@ -75,8 +93,6 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
             name, blobs = _read_layer(reader, start, end, *_LAYER_FIELDS[field])
             if blobs:
                 weights[name] = blobs
-    if not weights:
-        raise ParseError(f"{path}: holds no weights. Is it a caffemodel, in binary format?")
     return weights
 
 
@@ -189,9 +205,13 @@ def _read_blob(reader: _Reader, layer: str, position: int, end: int) -> Blob:
     data = chunks[0] if len(chunks) == 1 else np.concatenate(chunks or [np.empty(0, np.float32)])
     if shape is None:
         shape = tuple(legacy.get(axis, 0) for axis in (1, 2, 3, 4)) if legacy else data.shape
-    if len(shape) > MAX_AXES or prod(shape) != data.size:
+    return _shaped(reader.path, layer, data, shape)
+
+
+def _shaped(path: Path, layer: str, data: Blob, shape: tuple[int, ...]) -> Blob:
+    if len(shape) > MAX_AXES or min(shape, default=0) < 0 or prod(shape) != data.size:
         raise ParseError(
-            f"{reader.path}: layer {layer!r}: a blob of shape {shape} holds {data.size} numbers. "
+            f"{path}: layer {layer!r}: a blob of shape {shape} holds {data.size} numbers. "
             "The file is damaged; download it again."
         )
     return data.reshape(shape)

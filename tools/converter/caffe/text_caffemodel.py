@@ -1,0 +1,132 @@
+"""Read a caffemodel in protobuf's text form, as ``WriteProtoToTextFile`` writes it.
+
+Such a file is a prototxt with the blobs in it, one line for each number. The numbers are taken out in runs and parsed
+by NumPy; what is left is a prototxt of ordinary size, in which each run is replaced by its number, and goes the way of
+every prototxt.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf import text_format
+from numpy.typing import NDArray
+
+from omz.converter.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V1LayerParameter
+from omz.errors import ParseError
+
+#: What is left without the numbers; as much as of a prototxt.
+MAX_REST = 32 << 20
+#: Numbers parsed in one step; bounds the memory for their text.
+MAX_RUN = 1 << 16
+
+_NUMBER = rb"[-+.0-9a-zA-Z]+"
+_TOKEN = re.compile(
+    rb"(?P<kept>#[^\n]*"
+    rb'|"(?:[^"\\\n]|\\.)*"'
+    rb"|'(?:[^'\\\n]|\\.)*')"
+    rb"|\b(?P<field>(?:double_)?(?:data|diff))\s*:\s*"
+    rb"(?:\[(?P<list>[^\]\[{}\"':]*)\]|(?P<run>%b(?:\s+(?P=field)\s*:\s*%b){0,%d}))[ \t]*"
+    % (_NUMBER, _NUMBER, MAX_RUN - 1)
+)
+_BETWEEN = {field: re.compile(rb"\s" + field + rb"\s*:") for field in (b"data", b"double_data")}
+_SUFFIX = re.compile(rb"(?<=[0-9.])[fF]\s*$")
+_TEXT = re.compile(rb"[\t\n\r -~\x80-\xff]*")
+
+
+def is_text(mapped: mmap.mmap) -> bool:
+    """Tell from its beginning whether a caffemodel is in text form; the binary form soon has a control character."""
+    head = mapped[:4096]
+    return bool(_TEXT.fullmatch(head)) and bool(re.match(rb"\s*(?:#|[a-zA-Z_]\w*\s*[:{])", head))
+
+
+def read_blobs(path: Path, mapped: mmap.mmap) -> Iterator[tuple[str, BlobProto, NDArray[Any]]]:
+    """Yield (layer name, blob without its numbers, its numbers) for each blob of a caffemodel in text form.
+
+    Raises:
+        ParseError: The file is no such text; names the file and the line.
+    """
+    rest, arrays = _without_numbers(path, mapped)
+    net = NetParameter()
+    try:
+        text_format.Parse(rest, net, allow_unknown_field=True)
+    except text_format.ParseError as error:
+        line = error.GetLine()
+        where = f"{path}: line {line} without the numbers" if line else str(path)
+        raise ParseError(f"{where}: is not a caffemodel in text form: {error}") from error
+    except (RecursionError, ValueError, OverflowError) as error:
+        raise ParseError(f"{path}: is not a caffemodel in text form: {str(error).splitlines()[0]}") from error
+    layers: Sequence[LayerParameter | V1LayerParameter] = (*net.layer, *net.layers)
+    for layer in layers:
+        for blob in layer.blobs:
+            places = (blob.data + b" " + blob.double_data).split()
+            if not all(place.isdigit() and int(place) < len(arrays) for place in places):
+                raise ParseError(f"{path}: layer {layer.name!r}: the data of a blob are not numbers")
+            chunks = [arrays[int(place)] for place in places]
+            yield layer.name, blob, np.concatenate(chunks or [np.empty(0, np.float32)])
+
+
+def _without_numbers(path: Path, mapped: mmap.mmap) -> tuple[str, list[NDArray[Any]]]:
+    """Take the numbers out of a text.
+
+    Returns:
+        The text, with the places of the runs in the list as the value of ``data`` or ``double_data``; and the list.
+    """
+    rest: list[bytes] = []
+    arrays: list[NDArray[Any]] = []
+    field, position, size = b"", 0, 0
+    for match in _TOKEN.finditer(mapped):
+        between = mapped[position : match.start()]
+        position = match.end()
+        continues = bool(field) and match["field"] == field and not between.strip()
+        if field and not continues:  # the value of the field is complete
+            rest.append(b'"')
+            field = b""
+        if not continues:
+            rest.append(between)
+        size += len(between)
+        if match["kept"] is not None:
+            rest.append(match["kept"])
+            size += len(match["kept"])
+        elif not match["field"].endswith(b"diff"):
+            rest.append(b" %d" % len(arrays) if continues else b'%b: "%d' % (match["field"], len(arrays)))
+            field = match["field"]
+            arrays.append(_numbers(path, mapped, match))
+        if size > MAX_REST:
+            raise ParseError(
+                f"{path}: more than {MAX_REST} bytes of it are not numbers; that is no caffemodel"
+            )
+    rest += [b'"' if field else b"", mapped[position : position + MAX_REST + 1]]
+    if size + len(rest[-1]) > MAX_REST:
+        raise ParseError(f"{path}: more than {MAX_REST} bytes of it are not numbers; that is no caffemodel")
+    return b"".join(rest).decode("utf-8", errors="replace"), arrays
+
+
+def _numbers(path: Path, mapped: mmap.mmap, match: re.Match[bytes]) -> NDArray[Any]:
+    dtype = np.float64 if match["field"] == b"double_data" else np.float32
+    if match["run"] is not None:
+        plain = match["run"].replace(match["field"] + b":", b" ")
+        # NumPy reads the usual form in one step; of what it cannot read it warns (1.x) or raises (2.x).
+        with suppress(ValueError), warnings.catch_warnings(action="ignore"):
+            numbers = np.fromstring(plain, dtype, sep=" ")
+            if len(numbers) == match["run"].count(b":") + 1:
+                return numbers
+        texts = _BETWEEN[match["field"]].split(match["run"])
+    else:
+        texts = match["list"].split(b",") if match["list"].strip() else []
+    try:
+        try:
+            return np.array(texts, "S").astype(dtype)
+        except ValueError:  # the text form allows 1.5f
+            return np.array([_SUFFIX.sub(b"", text) for text in texts], "S").astype(dtype)
+    except ValueError as error:
+        line = mapped[: match.start()].count(b"\n") + 1
+        reason = str(error).split(": ")[-1].strip()
+        raise ParseError(f"{path}: line {line} or one of the next: {reason} is not a number") from error
