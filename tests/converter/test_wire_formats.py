@@ -84,7 +84,7 @@ def test_layers_of_the_v1_format(tmp_path):
 
 def test_caffemodels_of_protobuf_itself(tmp_path):
     net = NetParameter(name="n")
-    blob = BlobProto(data=np.arange(6, dtype="<f4").tobytes())
+    blob = BlobProto(data=[np.arange(6, dtype="<f4").tobytes()])
     blob.shape.dim.extend([2, 3])
     net.layer.append(LayerParameter(name="ip", type="InnerProduct", blobs=[blob]))
     path = tmp_path / "m"

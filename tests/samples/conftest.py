@@ -56,7 +56,7 @@ def prototxt(folder: Path) -> caffe_pb2.NetParameter:
 def weights(folder: Path) -> dict[str, list[np.ndarray]]:
     model = caffe_pb2.NetParameter.FromString((folder / f"{NAME}.caffemodel").read_bytes())
     return {
-        layer.name: [np.frombuffer(blob.data, "<f4").reshape(blob.shape.dim) for blob in layer.blobs]
+        layer.name: [np.frombuffer(blob.data[0], "<f4").reshape(blob.shape.dim) for blob in layer.blobs]
         for layer in model.layer
         if layer.blobs
     }

@@ -199,7 +199,7 @@ def _pooling(p: caffe_pb2.PoolingParameter) -> nn.Module:
 
 
 def _array(blob: caffe_pb2.BlobProto) -> np.ndarray:
-    return np.frombuffer(blob.data, "<f4").reshape(blob.shape.dim).copy()
+    return np.frombuffer(blob.data[0], "<f4").reshape(blob.shape.dim).copy()
 
 
 def write(net: CaffeNet, prototxt: Path, caffemodel: Path) -> None:
@@ -211,7 +211,7 @@ def write(net: CaffeNet, prototxt: Path, caffemodel: Path) -> None:
     prototxt.write_text(f"{name}\n# mean_value: {mean}\n{layers}", encoding="utf-8")
     for layer, (_, blobs) in zip(message.layer, net.blobs(), strict=True):
         for blob in blobs:
-            layer.blobs.add(shape={"dim": blob.shape}, data=blob.astype("<f4").tobytes())
+            layer.blobs.add(shape={"dim": blob.shape}, data=[blob.astype("<f4").tobytes()])
     caffemodel.write_bytes(message.SerializeToString(deterministic=True))
 
 

@@ -62,13 +62,13 @@ class BlobProto(_message.Message):
     SHAPE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     channels: int
-    data: bytes
-    double_data: bytes
+    data: _containers.RepeatedScalarFieldContainer[bytes]
+    double_data: _containers.RepeatedScalarFieldContainer[bytes]
     height: int
     num: int
     shape: BlobShape
     width: int
-    def __init__(self, shape: _Optional[_Union[BlobShape, _Mapping]] = ..., data: _Optional[bytes] = ..., double_data: _Optional[bytes] = ..., num: _Optional[int] = ..., channels: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
+    def __init__(self, shape: _Optional[_Union[BlobShape, _Mapping]] = ..., data: _Optional[_Iterable[bytes]] = ..., double_data: _Optional[_Iterable[bytes]] = ..., num: _Optional[int] = ..., channels: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
 
 class BlobShape(_message.Message):
     __slots__ = ["dim"]

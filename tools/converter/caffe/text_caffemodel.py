@@ -66,7 +66,7 @@ def read_blobs(path: Path, mapped: mmap.mmap) -> Iterator[tuple[str, BlobProto, 
     layers: Sequence[LayerParameter | V1LayerParameter] = (*net.layer, *net.layers)
     for layer in layers:
         for blob in layer.blobs:
-            places = (blob.data + b" " + blob.double_data).split()
+            places = (*blob.data, *blob.double_data)
             if not all(place.isdigit() and int(place) < len(arrays) for place in places):
                 raise ParseError(f"{path}: layer {layer.name!r}: the data of a blob are not numbers")
             chunks = [arrays[int(place)] for place in places]
@@ -77,36 +77,26 @@ def _without_numbers(path: Path, mapped: mmap.mmap) -> tuple[str, list[NDArray[A
     """Take the numbers out of a text.
 
     Returns:
-        The text, with the places of the runs in the list as the value of ``data`` or ``double_data``; and the list.
+        The text, in which the places of the runs in the list stand for them; and the list.
     """
     rest: list[bytes] = []
     arrays: list[NDArray[Any]] = []
-    field, position, size = b"", 0, 0
+    position = size = 0
     for match in _TOKEN.finditer(mapped):
-        between = mapped[position : match.start()]
+        kept = mapped[position : match.start()] + (match["kept"] or b"")
+        rest.append(kept)
+        size += len(kept)
         position = match.end()
-        continues = bool(field) and match["field"] == field and not between.strip()
-        if field and not continues:  # the value of the field is complete
-            rest.append(b'"')
-            field = b""
-        if not continues:
-            rest.append(between)
-        size += len(between)
-        if match["kept"] is not None:
-            rest.append(match["kept"])
-            size += len(match["kept"])
-        elif not match["field"].endswith(b"diff"):
-            rest.append(b" %d" % len(arrays) if continues else b'%b: "%d' % (match["field"], len(arrays)))
-            field = match["field"]
+        if match["field"] and not match["field"].endswith(b"diff"):
+            rest.append(b'%b: "%d"' % (match["field"], len(arrays)))
             arrays.append(_numbers(path, mapped, match))
         if size > MAX_REST:
-            raise ParseError(
-                f"{path}: more than {MAX_REST} bytes of it are not numbers; that is no caffemodel"
-            )
-    rest += [b'"' if field else b"", mapped[position : position + MAX_REST + 1]]
-    if size + len(rest[-1]) > MAX_REST:
+            break
+    rest.append(mapped[position : position + MAX_REST + 1])
+    text = b"".join(rest)
+    if len(text) > MAX_REST:
         raise ParseError(f"{path}: more than {MAX_REST} bytes of it are not numbers; that is no caffemodel")
-    return b"".join(rest).decode("utf-8", errors="replace"), arrays
+    return text.decode("utf-8", errors="replace"), arrays
 
 
 def _numbers(path: Path, mapped: mmap.mmap, match: re.Match[bytes]) -> NDArray[Any]:
