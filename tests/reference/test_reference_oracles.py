@@ -54,6 +54,88 @@ def test_small_nets_agree_with_opencv(name, tmp_path):
     assert run(net, weights, inputs)["prob"] == pytest.approx(other.forward(), abs=1e-5)
 
 
+X = (2, 6, 7, 8)
+#: Types, parameters, weights and further bottoms on which OpenCV's importer computes what Caffe does. Left out, in
+#: favour of Caffe's definition, as OpenCV 4.14 shows:
+#: - Log: its parameters are ignored;
+#: - LRN across channels: k is taken for 1 whatever it is;
+#: - InnerProduct: transpose is ignored;
+#: - MVN: eps is added inside of the root, so only a small one agrees;
+#: - Axpy, Tile, Pooling with round_mode, Normalize with a scale without axes: the importer stops;
+#: - ArgMax, Bias, BN, Clip, DepthwiseConvolution, Reduction, Threshold, Upsample: there is no such layer.
+OPENCV = [
+    ("AbsVal", "", [], []),
+    ("BatchNorm", "", [(6,), (6,), (1,)], []),
+    ("BNLL", "", [], []),
+    ("Concat", "", [], [(2, 3, 7, 8)]),
+    (
+        "Convolution",
+        "convolution_param { num_output: 4 kernel_h: 3 kernel_w: 2 pad: 1 stride: 2 group: 2 dilation: 2 }",
+        [(4, 3, 3, 2), (4,)],
+        [],
+    ),
+    ("ConvolutionDepthwise", "convolution_param { num_output: 6 kernel_size: 3 }", [(6, 1, 3, 3), (6,)], []),
+    ("Crop", "crop_param { offset: 1 }", [], [(2, 6, 3, 4)]),
+    ("Deconvolution", "convolution_param { num_output: 4 kernel_size: 3 pad: 1 stride: 2 }", [(6, 4, 3, 3), (4,)], []),
+    ("Deconvolution", "convolution_param { num_output: 6 kernel_size: 3 group: 6 }", [(6, 1, 3, 3), (6,)], []),
+    ("Dropout", "", [], []),
+    ("Eltwise", "eltwise_param { coeff: 2 coeff: -1 coeff: 0.5 }", [], [X, X]),
+    ("Eltwise", "eltwise_param { operation: MAX }", [], [X]),
+    ("Eltwise", "eltwise_param { operation: PROD }", [], [X]),
+    ("ELU", "", [], []),
+    ("Exp", "exp_param { base: 2 shift: 1 scale: 0.5 }", [], []),
+    ("Flatten", "", [], []),
+    ("InnerProduct", "inner_product_param { num_output: 5 axis: 2 }", [(5, 56), (5,)], []),
+    ("Interp", "interp_param { height: 11 width: 5 }", [], []),
+    ("Interp", "interp_param { zoom_factor: 2 }", [], []),
+    ("LRN", "lrn_param { local_size: 3 alpha: 0.5 beta: 0.6 }", [], []),
+    ("LRN", "lrn_param { local_size: 3 alpha: 1 beta: 0.7 norm_region: WITHIN_CHANNEL }", [], []),
+    ("MVN", "", [], []),
+    ("MVN", "mvn_param { across_channels: true }", [], []),
+    ("Normalize", "norm_param { across_spatial: false channel_shared: false }", [(6,)], []),
+    ("Permute", "permute_param { order: 0 order: 2 order: 3 order: 1 }", [], []),
+    ("Pooling", "pooling_param { kernel_size: 3 stride: 2 pad: 1 }", [], []),
+    ("Pooling", "pooling_param { pool: AVE global_pooling: true }", [], []),
+    ("Pooling", "pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }", [], []),
+    ("Power", "power_param { power: 2 scale: 0.5 shift: 1 }", [], []),
+    ("PReLU", "", [(6,)], []),
+    ("PReLU", "prelu_param { channel_shared: true }", [(1,)], []),
+    ("ReLU", "relu_param { negative_slope: 0.2 }", [], []),
+    ("ReLU6", "", [], []),
+    ("Reshape", "reshape_param { shape { dim: 0 dim: 3 dim: -1 } }", [], []),
+    ("Scale", "scale_param { axis: 0 }", [], [X[:2]]),
+    ("Scale", "scale_param { bias_term: true }", [(6,), (6,)], []),
+    ("ShuffleChannel", "shuffle_channel_param { group: 3 }", [], []),
+    ("Sigmoid", "", [], []),
+    ("Softmax", "softmax_param { axis: 2 }", [], []),
+    ("Swish", "", [], []),
+    ("TanH", "", [], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "parameters", "blob_shapes", "others"), OPENCV)
+def test_layers_agree_with_opencv(kind, parameters, blob_shapes, others, tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    if not hasattr(cv2.dnn, "readNetFromCaffe"):
+        pytest.skip("this OpenCV has no Caffe importer")
+    stream = np.random.default_rng(0)
+    blobs = [np.float32(stream.uniform(0.5, 2, shape)) for shape in blob_shapes]
+    inputs = {f"x{i}": np.float32(stream.standard_normal(shape)) for i, shape in enumerate([X, *others])}
+    text = "".join(
+        f'input: "{name}" input_shape {{ {" ".join(f"dim: {size}" for size in x.shape)} }}\n'
+        for name, x in inputs.items()
+    )
+    bottoms = " ".join(f'bottom: "{name}"' for name in inputs)
+    net = parse_prototxt(f'{text} layer {{ name: "y" type: "{kind}" {bottoms} top: "y" {parameters} }}')
+    other = cv2.dnn.readNetFromCaffe(*map(str, write_model(tmp_path, net, {"y": blobs})))
+    for name, x in inputs.items():
+        other.setInput(x, name)
+    expected = run(net, {"y": blobs}, inputs)["y"]
+    result = other.forward()
+    assert result.shape == expected.shape
+    assert result == pytest.approx(expected, abs=1e-5 * np.abs(expected).max())
+
+
 def _without_axpy(net):
     """Return the net with Axpy written as Reshape, Scale with two bottoms, and Eltwise."""
     plain = type(net)(name=net.name)
@@ -131,3 +213,54 @@ def test_convolution_agrees_with_pytorch(data):
     result = run(net, weights, x)["y"]
     assert result.shape == infer(net)[0]["y"]
     assert result == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("layer", "shapes", "compute"),
+    [
+        ("type: 'ELU' elu_param { alpha: 0.7 }", [], lambda f, x: f.elu(x, 0.7)),
+        ("type: 'PReLU'", [(6,)], lambda f, x, slopes: f.prelu(x, slopes)),
+        ("type: 'ReLU6'", [], lambda f, x: f.relu6(x)),
+        ("type: 'BNLL'", [], lambda f, x: f.softplus(x)),
+        ("type: 'Swish'", [], lambda f, x: f.silu(x)),
+        ("type: 'TanH'", [], lambda f, x: x.tanh()),
+        ("type: 'ShuffleChannel' shuffle_channel_param { group: 3 }", [], lambda f, x: f.channel_shuffle(x, 3)),
+        ("type: 'Upsample' upsample_param { scale: 2 }", [], lambda f, x: f.interpolate(x, scale_factor=2)),
+        (
+            "type: 'Interp' interp_param { height: 11 width: 5 }",
+            [],
+            lambda f, x: f.interpolate(x, (11, 5), mode="bilinear", align_corners=True),
+        ),
+        (
+            # PyTorch's k is Caffe's, and its alpha is divided by the size as well.
+            "type: 'LRN' lrn_param { local_size: 5 alpha: 2 beta: 0.5 k: 3 }",
+            [],
+            lambda f, x: f.local_response_norm(x, 5, 2, 0.5, 3),
+        ),
+        (
+            "type: 'Normalize' norm_param { across_spatial: false eps: 0 }",
+            [()],
+            lambda f, x, scale: scale * f.normalize(x, dim=1, eps=0),
+        ),
+        (
+            "type: 'BN' bn_param { eps: 0.125 }",
+            [(6,), (6,), (6,), (6,)],
+            lambda f, x, slope, bias, mean, variance: f.batch_norm(x, mean, variance, slope, bias, eps=0.125),
+        ),
+        (
+            "type: 'Deconvolution' convolution_param { "
+            "num_output: 4 kernel_size: 3 stride: 2 pad: 1 group: 2 dilation: 2 }",
+            [(6, 2, 3, 3), (4,)],
+            lambda f, x, w, b: f.conv_transpose2d(x, w, b, stride=2, padding=1, groups=2, dilation=2),
+        ),
+    ],
+)  # fmt: skip
+def test_layers_agree_with_pytorch(layer, shapes, compute):
+    torch = pytest.importorskip("torch")
+    stream = np.random.default_rng(0)
+    blobs = [stream.uniform(0.5, 2, shape) for shape in shapes]
+    x = stream.standard_normal(X)
+    net = parse_prototxt(f'layer {{ name: "y" bottom: "x" top: "y" {layer} }}')
+    expected = compute(torch.nn.functional, torch.from_numpy(x), *map(torch.tensor, blobs)).numpy()
+    assert run(net, {"y": blobs}, {"x": x})["y"] == pytest.approx(expected, abs=1e-7)
