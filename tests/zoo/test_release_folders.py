@@ -16,12 +16,18 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import helper
 
+from nets.onnx_nets import network, write
 from omz.converter import command as converter
+from omz.converter.arguments import Arguments
+from omz.converter.zoo_model import mo_arguments
 from omz.info_dumper import command
 from omz.zoo import catalogue
 
@@ -60,7 +66,7 @@ SELECTIONS = [
 
 def models(release: str) -> Path:
     if not (RELEASES / release / "models").is_dir():
-        pytest.skip(f"OMZ_RELEASES: there is no {RELEASES / release / 'models'}; see the module's docstring")
+        pytest.skip(f"OMZ_RELEASES names no folder with {release}/models; see the module's docstring")
     return RELEASES / release / "models"
 
 
@@ -168,6 +174,31 @@ def test_all_that_can_be_converted_alone_is_no_failure(release, tmp_path, capsys
     folders = ["--models_root", str(root), "-d", str(tmp_path)]
     assert converter.main(["--name", "alexnet,aclnet*,face-detection-adas-0001", "--dry_run", *folders]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", TOOLS)
+def test_every_onnx_descriptor_converts(release, tmp_path):
+    """On stand-ins that have the inputs and outputs that the descriptors state; the weights are not to be had."""
+    names = []
+    for model in catalogue.load_all(models(release)):
+        for stage in model.stages:
+            if stage.framework == "onnx":
+                arguments = mo_arguments(stage, tmp_path, tmp_path)
+                write(stand_in(arguments), arguments.input_model)
+                names.append(stage.name)
+    folders = ["--models_root", str(models(release)), "-d", str(tmp_path)]
+    assert converter.main(["--name", ",".join(names), *folders, "--quiet"]) == 0
+    assert len(list(tmp_path.rglob("*.xml"))) == 2 * len(names) == 2 * FRAMEWORKS[release]["onnx"]
+
+
+def stand_in(arguments: Arguments) -> onnx.ModelProto:
+    inputs = arguments.inputs or ("input",)
+    shapes = arguments.input_shapes or ((1, 3, 32, 32),) * len(inputs)
+    given = dict(zip(inputs, shapes, strict=True))
+    outputs = dict(zip(arguments.outputs or ("output",), cycle(given.items())))
+    nodes = [helper.make_node("Relu", [name], [output]) for output, (name, _) in outputs.items()]
+    return network(nodes, given, {output: shape for output, (_, shape) in outputs.items()})
 
 
 # What follows needs no release: descriptors written for these tests, with every key and every generation's form.
