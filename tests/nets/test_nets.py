@@ -136,7 +136,9 @@ def test_caffemodels_read_back_with_protobuf(small, style, tmp_path):
         assert b"".join(struct.pack("<Bf", 0x2D, value) for value in values) in path.read_bytes()
     else:
         data = (
-            np.frombuffer(blob.double_data, "<f8") if style == "double" else np.frombuffer(blob.data, "<f4")
+            np.frombuffer(blob.double_data[0], "<f8")
+            if style == "double"
+            else np.frombuffer(blob.data[0], "<f4")
         )
         assert np.array_equal(data, expected.ravel())
 
