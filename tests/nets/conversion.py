@@ -39,13 +39,11 @@ def convert_net(
 def run_model(model: ov.Model | Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the outputs of a model by name, computed on the CPU in single precision."""
     core = _core()
-    compiled = core.compile_model(
-        core.read_model(model) if isinstance(model, Path) else model,
-        "CPU",
-        {"INFERENCE_PRECISION_HINT": "f32"},
-    )
+    model = core.read_model(model) if isinstance(model, Path) else model
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     results = compiled({name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()})
-    return {name: results[output] for output in compiled.outputs for name in output.get_names()}
+    # The names are those of the model: compilation may hand an output the name of what it has been fused with.
+    return {name: results[place] for place, output in enumerate(model.outputs) for name in output.get_names()}
 
 
 @cache

@@ -96,7 +96,10 @@ def _compare(xml: Path, arguments: Arguments, tolerance: float) -> Agreement:
     for seed in range(math.ceil(PICTURES / batch)):
         pictures = {name: random_pictures(shape, seed) for name, shape in shapes.items()}
         results = compiled(pictures)
-        tensors = {name: results[output] for output in compiled.outputs for name in output.get_names()}
+        # The names are those of the model: compilation may hand an output the name of what it has been fused with.
+        tensors = {
+            name: results[place] for place, output in enumerate(model.outputs) for name in output.get_names()
+        }
         inputs = {name: prepared(picture, name, arguments) for name, picture in pictures.items()}
         found.append(_differences(net, weights, inputs, tensors, outputs, tolerance))
     layer, difference = max((item for one in found for item in one.items()), key=lambda item: item[1])
@@ -172,6 +175,7 @@ def _differences(
     """Return the difference of each blob that net and IR have in common, by the layer that makes it."""
     layers = reference.needed_layers(net, outputs)
     last = {top: number for number, layer in enumerate(layers) for top in layer.top}
+    last_read = {bottom: number for number, layer in enumerate(layers) for bottom in layer.bottom}
     blobs: dict[str, Array] = {name: np.asarray(picture, np.float64) for name, picture in inputs.items()}
     differences: dict[str, float] = {}
     for number, (layer, tops) in enumerate(reference.trace(net, weights, blobs, outputs)):
@@ -196,6 +200,9 @@ def _differences(
             differences[layer.name] = max(difference, differences.get(layer.name, 0.0))
             if name in blobs:
                 blobs[name] = np.asarray(tensors[name], np.float64)
+        for name in {*layer.bottom, *layer.top}:  # large nets need the memory
+            if last_read.get(name, -1) <= number:
+                blobs.pop(name, None)
     return differences
 
 
