@@ -1,9 +1,10 @@
 """Conversion of large models: whole process, time and peak memory, against the least it could take.
 
-    python benchmarks/convert.py [--only caffe|pytorch] [--prototxt FILE] [--rounds 5] [--mo PATH]
+    python benchmarks/convert.py [--only caffe|large|pytorch|layers] [--prototxt FILE] [--rounds 5] [--mo PATH]
 
-SE-ResNeXt-50 of Caffe (110 MB), and gluon_seresnext101_64x4d in PyTorch's format of 2019 (354 MB). The yardstick is
-``python -c "import openvino"`` plus ``cp`` of the weights, in the same run. Weights are synthetic; their values do not
+SE-ResNeXt-50 of Caffe (110 MB), VGG-16 (553 MB), and gluon_seresnext101_64x4d in PyTorch's format of 2019 (354 MB);
+and how the translation grows with the number of layers. The yardstick is ``python -c "import openvino"`` plus ``cp`` of
+the weights, in the same run. Weights are synthetic; their values do not
 matter to the time. ``--mo`` adds the legacy Model Optimizer of another environment, as in
 ``--mo other/.venv/bin/mo`` (openvino-dev[caffe]==2023.3.0), once. Where PyTorch is installed, the checkpoint is also
 converted the other way, once: ``torch.load``, the network built in Python, ``ov.convert_model``.
@@ -14,16 +15,21 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 
 from processes import interleaved, median_wall, peak, run
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests"))  # for `nets`, the tests' generators
 NAMES = {"FP32": "only-fp32", "FP16": "only-fp16", "FP32,FP16": "both"}
+LAYERS = (1500, 3000)
 CHECKPOINT = "gluon_seresnext101_64x4d"
 #: The way of those who have PyTorch and the network in Python, to the same IR, preprocessing left out.
 THROUGH_PYTORCH = f"""
@@ -51,14 +57,20 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mo", type=Path, help="also time this Model Optimizer, once")
-    parser.add_argument("--only", choices=("caffe", "pytorch"), help="leave out the other")
+    parser.add_argument(
+        "--only", choices=("caffe", "large", "pytorch", "layers"), help="leave out the others"
+    )
     args = parser.parse_args()
-    if args.only != "pytorch":
+    measurements: dict[str, Callable[[Path], None]] = {
+        "caffe": lambda folder: measure_caffe(folder, args.prototxt, args.rounds, args.mo),
+        "large": lambda folder: measure_large(folder, args.rounds),
+        "pytorch": lambda folder: measure_pytorch(folder, args.rounds),
+        "layers": lambda folder: measure_layers(folder, args.rounds),
+    }
+    for name in [args.only] if args.only else measurements:
         with tempfile.TemporaryDirectory() as folder:
-            measure_caffe(Path(folder), args.prototxt, args.rounds, args.mo)
-    if args.only != "caffe":
-        with tempfile.TemporaryDirectory() as folder:
-            measure_pytorch(Path(folder), args.rounds)
+            measurements[name](Path(folder))
+        print()
 
 
 def measure_caffe(folder: Path, prototxt: Path | None, rounds: int, mo: Path | None) -> None:
@@ -81,6 +93,70 @@ def measure_caffe(folder: Path, prototxt: Path | None, rounds: int, mo: Path | N
         ]  # fmt: skip
         result = run(command)
         _row(f"legacy Model Optimizer ({mo.name}), FP32, once", result.wall_s, least, result.peak_bytes, size)
+
+
+def measure_large(folder: Path, rounds: int) -> None:
+    """Make VGG-16 as it is published, time its descriptor's conversion, print."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        weights = other.submit(make_zoo_model, "vgg16", folder).result()
+    _measure("vgg16", folder, None, weights, rounds)
+
+
+def make_zoo_model(name: str, folder: Path) -> Path:
+    """Write the files of a Caffe model of the zoo where the downloader would, with patterned weights."""
+    from nets import write_caffemodel
+    from nets.weights import patterned_weights
+    from nets.zoo import NETS, OLD_FORM, published_text
+
+    place = folder / "public" / name
+    place.mkdir(parents=True)
+    (place / f"{name}.prototxt").write_text(published_text(name))
+    net, style = NETS[name](), "v1" if name in OLD_FORM else "packed"
+    return write_caffemodel(place / f"{name}.caffemodel", net, patterned_weights(net), style=style)
+
+
+def measure_layers(folder: Path, rounds: int) -> None:
+    """Time the translation of nets of growing depth, and the parser alone, in one process; print."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        times = other.submit(time_layers, folder, rounds).result()
+    print(f"Translation in a process that has imported all it needs, median of {rounds} rounds\n")
+    print("| what | s | of half as many |")
+    print("|---|---|---|")
+    for label, seconds in times.items():
+        half = times.get(label.replace(str(LAYERS[1]), str(LAYERS[0])))
+        print(f"| {label} | {seconds:.3f} | {seconds / half if half != seconds and half else 1:.2f} |")
+
+
+def time_layers(folder: Path, rounds: int) -> dict[str, float]:
+    """Return the median times in seconds."""
+    from nets import NetBuilder, prototxt, synthetic_weights, write_model
+    from nets.zoo import NETS
+    from omz.converter.caffe.convert import convert
+    from omz.converter.caffe.prototxt import read_prototxt
+
+    timed: dict[str, Callable[[], object]] = {}
+    for layers in LAYERS:
+        builder, blob = NetBuilder("deep", 14, channels=8), "data"
+        for number in range(layers // 5):  # five layers each
+            name = f"conv{number}"
+            builder.convolution(name, blob, 8, 3, pad=1, bias_term=False)
+            builder.relu(f"{name}/relu", builder.batch_norm(name, f"{name}/bn", f"{name}/scale"))
+            builder.layer(f"sum{number}", "Eltwise", [blob, name])
+            blob = f"sum{number}"
+        files = write_model(folder / str(layers), builder.net, synthetic_weights(builder.net))
+        timed[f"convert(), {layers} layers"] = partial(convert, *files)
+        timed[f"convert(fuse=False), {layers} layers"] = partial(convert, *files, fuse=False)
+    long = folder / "long.prototxt"
+    long.write_text(prototxt(NETS["se-resnet-152"]()))
+    timed[f"read_prototxt(), {long.stat().st_size / 1e3:.0f} kB"] = partial(read_prototxt, long)
+    times: dict[str, list[float]] = {label: [] for label in timed}
+    for turn in range(rounds + 1):
+        for label, call in timed.items():
+            began = time.perf_counter()
+            call()
+            if turn:
+                times[label].append(time.perf_counter() - began)
+    return {label: median(seconds) for label, seconds in times.items()}
 
 
 def measure_pytorch(folder: Path, rounds: int) -> None:
@@ -117,8 +193,11 @@ def make_checkpoint(path: Path) -> Path:
     return write_legacy(path, random_state(CHECKPOINT))
 
 
-def _measure(model: str, folder: Path, root: Path, weights: Path, rounds: int) -> float:
-    """Time the yardstick and our converter in turn, print the table, and return the least in seconds."""
+def _measure(model: str, folder: Path, root: Path | None, weights: Path, rounds: int) -> float:
+    """Time the yardstick and our converter in turn, print the table, and return the least in seconds.
+
+    ``root`` holds a descriptor for each choice of precisions; without one, the model is the zoo's own.
+    """
     converter = str(Path(sys.executable).parent / "omz_converter")
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
@@ -127,8 +206,8 @@ def _measure(model: str, folder: Path, root: Path, weights: Path, rounds: int) -
     }
     for precisions, name in NAMES.items():
         commands[precisions] = [
-            converter, "--quiet", "--models_root", str(root), "--name", name,
-            "-d", str(folder), "-o", str(folder / "out"), "--precisions", precisions,
+            converter, "--quiet", *(["--models_root", str(root), "--name", name] if root else ["--name", model]),
+            "-d", str(folder), "-o", str(folder / name), "--precisions", precisions,
         ]  # fmt: skip
     runs = interleaved(commands, rounds)
     size = weights.stat().st_size

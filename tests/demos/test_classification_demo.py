@@ -38,7 +38,7 @@ def one_line_error(result, *parts, status=1):
 
 
 def test_text_names_every_picture_and_its_best_classes_in_order(demo, tiny, folder):
-    status, out, _ = demo("-i", folder, "-topk", 2)
+    status, out, _ = demo("-i", folder, "-topk", 2, "--infer_precision", "f32")
     assert status == 0
     labels = ("kit fox", "red", "blue", "green grass", "other", "light")
     lines = out.splitlines()

@@ -20,7 +20,8 @@ LABELS = ("kit fox", "red", "blue", "green grass", "other", "light")
 
 def answer(xml, image, inputs=None, k=6, **options):
     """Classify one picture in memory; returns the scores by class index."""
-    pipeline = Pipeline(load_classifier(xml, inputs=inputs, **options), top_k=k)
+    exact = DeviceOptions(precision="f32")  # a CPU with bfloat16 computes in that unless told otherwise
+    pipeline = Pipeline(load_classifier(xml, exact, inputs=inputs, **options), top_k=k)
     (outcome,) = pipeline.run(Arrays([image]))
     return np.array([p.score for p in sorted(outcome.predictions, key=lambda p: p.index)])
 

@@ -20,7 +20,7 @@ from omz.errors import InferenceError
 
 @pytest.fixture(scope="module")
 def classifier(tiny):
-    return load_classifier(tiny.xml)
+    return load_classifier(tiny.xml, DeviceOptions(precision="f32"))  # as NumPy, on any CPU
 
 
 @pytest.mark.parametrize("requests", [0, 1, 2, 5])
