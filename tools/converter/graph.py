@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -86,13 +87,14 @@ class NodeNames:
     def __init__(self) -> None:
         self._named: set[str] = set()  # by OpenVINO's own name of the node, which is unique in the process
         self._taken: set[str] = set()
+        self._repeated: Counter[str] = Counter()  # how often a name was wanted that was taken
 
     def take(self, node: ov.Node, wanted: str) -> None:
         """Name one node ``wanted``, or that with a number if it is taken."""
-        name, number = wanted, 0
+        name = wanted
         while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
+            self._repeated[wanted] += 1
+            name = f"{wanted}_{self._repeated[wanted]}"
         self._taken.add(name)
         self._named.add(node.get_name())
         node.set_friendly_name(name)

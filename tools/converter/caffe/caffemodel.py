@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -77,12 +78,12 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
 
 
 def _read_text(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]]:
-    weights: dict[str, tuple[Blob, ...]] = {}
+    weights: dict[str, list[Blob]] = {}
     for layer, blob, data in read_blobs(path, mapped):
         legacy = (blob.num, blob.channels, blob.height, blob.width)
         shape = tuple(blob.shape.dim) if blob.HasField("shape") else legacy if any(legacy) else data.shape
-        weights[layer] = (*weights.get(layer, ()), _shaped(path, layer, data, shape))
-    return weights
+        weights.setdefault(layer, []).append(_shaped(path, layer, data, shape))
+    return {layer: tuple(blobs) for layer, blobs in weights.items()}
 
 
 def _read_binary(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]]:
@@ -209,12 +210,13 @@ def _read_blob(reader: _Reader, layer: str, position: int, end: int) -> Blob:
 
 
 def _shaped(path: Path, layer: str, data: Blob, shape: tuple[int, ...]) -> Blob:
-    if len(shape) > MAX_AXES or min(shape, default=0) < 0 or prod(shape) != data.size:
-        raise ParseError(
-            f"{path}: layer {layer!r}: a blob of shape {shape} holds {data.size} numbers. "
-            "The file is damaged; download it again."
-        )
-    return data.reshape(shape)
+    if len(shape) <= MAX_AXES and min(shape, default=0) >= 0 and prod(shape) == data.size:
+        with suppress(ValueError):  # 0 numbers, but sizes beyond 64 bits
+            return data.reshape(shape)
+    raise ParseError(
+        f"{path}: layer {layer!r}: a blob of shape {shape} holds {data.size} numbers. "
+        "The file is damaged; download it again."
+    )
 
 
 def _unpacked_run(reader: _Reader, position: int, end: int, tag_size: int, dtype: np.dtype[Any]) -> Blob:

@@ -6,6 +6,7 @@ shape is taken where the file states it in full; it is empty where it does not.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from omz.converter.caffe.caffe_pb2 import LayerParameter, NetParameter
@@ -22,7 +23,7 @@ def legacy_inputs(message: NetParameter) -> dict[str, Shape]:
     """
     names = list(message.input)
     if len(set(names)) < len(names):
-        raise ParseError(f"the input {max(names, key=names.count)!r} is named twice")
+        raise ParseError(f"the input {Counter(names).most_common(1)[0][0]!r} is named twice")
     shapes: list[Shape] = [tuple(shape.dim) for shape in message.input_shape]
     if not shapes and message.input_dim:
         dims = list(message.input_dim)

@@ -17,8 +17,15 @@ from omz.converter.caffe.inputs import Shape, input_shapes, is_input, legacy_inp
 from omz.converter.caffe.upgrade import inference_layers
 from omz.errors import ConversionError, ParseError, ShapeError
 
-#: Published nets have at most a few thousand layers.
-MAX_LAYERS = 50_000
+#: Published nets have at most a few thousand layers. OpenVINO needs up to 40 kB of memory for one.
+MAX_LAYERS = 10_000
+#: Bottoms and tops of all layers.
+MAX_CONNECTIONS = 50_000
+#: Bottoms of a layer, tops of a layer, inputs or outputs of the net; OpenVINO's time grows with their square.
+MAX_BLOBS = 1_000
+#: Numbers of weights that further layers share (``param { name }``), beside three times those of the caffemodel: what a
+#: layer makes of its weights, such as a folded copy, it makes for itself.
+MAX_SHARED_NUMBERS = 1 << 26
 #: Layers that measure or store, whatever a fork calls its own.
 _TRAINING_ENDINGS = ("Loss", "Accuracy", "HDF5Output")
 
@@ -93,8 +100,7 @@ def build_net(message: NetParameter, stages: Sequence[str] = ()) -> Net:
         ParseError: A layer reads a blob that no layer before it makes, or the like; names the layer.
     """
     messages = list(inference_layers(message, stages))
-    if len(messages) > MAX_LAYERS:
-        raise ParseError(f"the net has {len(messages)} layers; more than {MAX_LAYERS} are refused")
+    _check_extent(messages)
     builder = _Builder(messages)
     for name, shape in legacy_inputs(message).items():
         builder.add_input(name, shape)
@@ -235,12 +241,19 @@ def _common_blobs(net: Net, weights: Mapping[str, Sequence[Blob]]) -> dict[str, 
     """Return, for each layer that shares blobs with others, their numbers and the blobs."""
     order = {name: number for number, name in enumerate(weights)}
     common: dict[str, list[tuple[int, Blob]]] = {}
+    numbers_left = 3 * sum(blob.size for blobs in weights.values() for blob in blobs) + MAX_SHARED_NUMBERS
     for places in net.shared.values():
         there = [
             (order[name], name, number) for name, number in places if number < len(weights.get(name, ()))
         ]
         if len(places) > 1 and there:
             _, owner, at = max(there)
+            numbers_left -= len(places) * weights[owner][at].size
+            if numbers_left < 0:
+                raise ConversionError(
+                    f"layer {owner!r} shares a blob of {weights[owner][at].size} numbers with "
+                    f"{len(places) - 1} others; the shared weights are too large for a caffemodel of this size"
+                )
             for name, number in places:
                 common.setdefault(name, []).append((number, weights[owner][at]))
     return common
@@ -300,6 +313,9 @@ def with_outputs(net: Net, wanted: Sequence[str]) -> Net:
         layers += [layer for layer in net.offers.values() if layer.tops[0] in outputs.values()]
     if not outputs:
         raise ConversionError("the net has no output: every blob that it makes is read by a layer")
+    for what, there in (("inputs", net.inputs), ("outputs", outputs)):
+        if len(there) > MAX_BLOBS:
+            raise ParseError(f"the net has {len(there)} {what}; more than {MAX_BLOBS} are refused")
     return pruned(replace(net, layers=tuple(layers), outputs=outputs))
 
 
@@ -313,6 +329,24 @@ def pruned(net: Net) -> Net:
             layers.append(layer)
     inputs = {name: shape for name, shape in net.inputs.items() if name in needed}
     return replace(net, inputs=inputs, layers=tuple(reversed(layers)))
+
+
+def _check_extent(layers: Sequence[LayerParameter]) -> None:
+    """Refuse a net of more layers, or of wider ones, than there are."""
+    if len(layers) > MAX_LAYERS:
+        raise ParseError(f"the net has {len(layers)} layers; more than {MAX_LAYERS} are refused")
+    connections = 0
+    for layer in layers:
+        for what, blobs in (("bottoms", layer.bottom), ("tops", layer.top)):
+            if len(blobs) > MAX_BLOBS:
+                raise ParseError(
+                    f"layer {layer.name!r} ({layer.type}) has {len(blobs)} {what}; more than {MAX_BLOBS} are refused"
+                )
+            connections += len(blobs)
+    if connections > MAX_CONNECTIONS:
+        raise ParseError(
+            f"the net's layers have {connections} bottoms and tops; more than {MAX_CONNECTIONS} are refused"
+        )
 
 
 def _check_names(*names: str) -> None:

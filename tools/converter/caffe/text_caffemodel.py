@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,19 @@ from google.protobuf import text_format
 from numpy.typing import NDArray
 
 from omz.converter.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V1LayerParameter
+from omz.converter.caffe.prototxt import MAX_PROTOTXT_BYTES, expect_parseable
 from omz.errors import ParseError
 
 #: What is left without the numbers; as much as of a prototxt.
-MAX_REST = 32 << 20
+MAX_REST = MAX_PROTOTXT_BYTES
 #: Numbers parsed in one step; bounds the memory for their text.
 MAX_RUN = 1 << 16
+MAX_PIECE = 1 << 20  # of a list of numbers, in characters
 
-_NUMBER = rb"[-+.0-9a-zA-Z]+"
+#: Characters of a number; without a bound, an array of numbers would take the length of the longest for each.
+MAX_NUMBER = 64
+
+_NUMBER = rb"[-+.0-9a-zA-Z]{1,%d}" % MAX_NUMBER
 _TOKEN = re.compile(
     rb"(?P<kept>#[^\n]*"
     rb'|"(?:[^"\\\n]|\\.)*"'
@@ -54,6 +59,7 @@ def read_blobs(path: Path, mapped: mmap.mmap) -> Iterator[tuple[str, BlobProto, 
         ParseError: The file is no such text; names the file and the line.
     """
     rest, arrays = _without_numbers(path, mapped)
+    expect_parseable(path, rest)
     net = NetParameter()
     try:
         text_format.Parse(rest, net, allow_unknown_field=True)
@@ -88,7 +94,9 @@ def _without_numbers(path: Path, mapped: mmap.mmap) -> tuple[str, list[NDArray[A
         size += len(kept)
         position = match.end()
         if match["field"] and not match["field"].endswith(b"diff"):
-            rest.append(b'%b: "%d"' % (match["field"], len(arrays)))
+            place = b'%b: "%d"' % (match["field"], len(arrays))
+            rest.append(place)
+            size += len(place)
             arrays.append(_numbers(path, mapped, match))
         if size > MAX_REST:
             break
@@ -108,15 +116,42 @@ def _numbers(path: Path, mapped: mmap.mmap, match: re.Match[bytes]) -> NDArray[A
             numbers = np.fromstring(plain, dtype, sep=" ")
             if len(numbers) == match["run"].count(b":") + 1:
                 return numbers
-        texts = _BETWEEN[match["field"]].split(match["run"])
+        pieces: Iterable[list[bytes]] = [_BETWEEN[match["field"]].split(match["run"])]
     else:
-        texts = match["list"].split(b",") if match["list"].strip() else []
+        pieces = _pieces(match["list"])
     try:
-        try:
-            return np.array(texts, "S").astype(dtype)
-        except ValueError:  # the text form allows 1.5f
-            return np.array([_SUFFIX.sub(b"", text) for text in texts], "S").astype(dtype)
+        return np.concatenate([_parsed(piece, dtype) for piece in pieces] or [np.empty(0, dtype)])
     except ValueError as error:
         line = mapped[: match.start()].count(b"\n") + 1
-        reason = str(error).split(": ")[-1].strip()
-        raise ParseError(f"{path}: line {line} or one of the next: {reason} is not a number") from error
+        raise ParseError(f"{path}: line {line} or one of the next: {error}") from error
+
+
+def _pieces(numbers: bytes) -> Iterator[list[bytes]]:
+    """Take a list of numbers, which may be as long as the file, some of them at a time."""
+    start = 0 if numbers.strip() else len(numbers)
+    while start < len(numbers):
+        end = numbers.find(b",", start + MAX_PIECE)
+        end = len(numbers) if end < 0 else end
+        yield numbers[start:end].split(b",")
+        start = end + 1
+
+
+def _parsed(texts: Iterable[bytes], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    """Return numbers that are stated one by one; the text form allows 1.5f.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    plain = [_SUFFIX.sub(b"", text.strip()) for text in texts]
+    for text in plain:
+        if not _is_number(text):
+            raise ValueError(f"{text[:40].decode(errors='replace')!r} is not a number")
+    return np.array(plain, "S").astype(dtype)
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        float(text[:MAX_NUMBER])
+    except ValueError:
+        return False
+    return len(text) <= MAX_NUMBER

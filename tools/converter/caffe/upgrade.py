@@ -49,7 +49,8 @@ def inference_layers(message: NetParameter, stages: Sequence[str] = ()) -> Itera
     state.CopyFrom(message.state)
     state.stage.extend(stages)
     layers: Iterable[LayerParameter] = message.layer or map(_upgraded, message.layers)
-    return (layer for layer in layers if _included(layer, state))
+    active = frozenset(state.stage)
+    return (layer for layer in layers if _included(layer, state, active))
 
 
 def _upgraded(old: V1LayerParameter) -> LayerParameter:
@@ -71,16 +72,15 @@ def _copy(target: Any, value: Any) -> None:  # noqa: ANN401 - any of the paramet
     target.CopyFrom(value)
 
 
-def _included(layer: LayerParameter, state: NetState) -> bool:
+def _included(layer: LayerParameter, state: NetState, stages: frozenset[str]) -> bool:
     if layer.include and layer.exclude:
         raise ParseError(f"layer {layer.name!r} ({layer.type}): expected include or exclude, not both")
     if layer.include:
-        return any(_meets(rule, state) for rule in layer.include)
-    return not any(_meets(rule, state) for rule in layer.exclude)
+        return any(_meets(rule, state, stages) for rule in layer.include)
+    return not any(_meets(rule, state, stages) for rule in layer.exclude)
 
 
-def _meets(rule: NetStateRule, state: NetState) -> bool:
-    stages = set(state.stage)
+def _meets(rule: NetStateRule, state: NetState, stages: frozenset[str]) -> bool:
     return (
         (not rule.HasField("phase") or rule.phase == TEST)
         and (not rule.HasField("min_level") or state.level >= rule.min_level)
