@@ -15,9 +15,10 @@ from nets import (
     synthetic_weights,
     write_model,
 )
-from omz.converter import caffe2ir, torch2ir, verify
+from omz.converter import caffe2ir, command, torch2ir, verify
 from omz.converter.arguments import parse
 from omz.converter.caffe import folding
+from omz.downloader import command as downloader
 from omz.errors import ConversionError
 
 FAMILIES = {
@@ -125,6 +126,18 @@ def test_the_tolerance_can_be_stated(files, tmp_path, capsys):
     assert convert(pair, tmp_path, "--verify", "--verify_tolerance=1e-9") == 1
     assert "tolerance 1e-09" in capsys.readouterr().err
     assert convert(pair, tmp_path, "--verify", "--verify_tolerance=-1") == 2
+
+
+def test_the_zoos_converter_verifies_each_precision(tmp_path, capsys):
+    sample = ["--name", "se-resnext-digits"]
+    assert downloader.main([*sample, "-o", str(tmp_path), "--quiet"]) == 0
+    assert command.main([*sample, "-d", str(tmp_path), "--verify"]) == 0
+    assert capsys.readouterr().err.count("verified: largest difference") == 2
+    assert command.main([*sample, "-d", str(tmp_path), "--verify", "--verify_tolerance=1e-9"]) == 1
+    message = capsys.readouterr().err
+    assert "tolerance 1e-09" in message
+    assert message.endswith("FAILED:\nse-resnext-digits\n")
+    assert not list((tmp_path / "samples/se-resnext-digits/FP16").iterdir())
 
 
 def test_verify_of_other_frameworks_is_refused(tmp_path, capsys):

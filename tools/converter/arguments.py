@@ -182,7 +182,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
         "--verify_tolerance",
         type=_positive,
         metavar="X",
-        help="largest difference over the largest magnitude (default: 1e-4 for FP32, 2e-2 for FP16)",
+        help="largest difference over the largest magnitude (default: 3e-5 for FP32, 2e-2 for FP16)",
     )
 
 

@@ -34,7 +34,7 @@ Array = NDArray[Any]
 PICTURES = 3
 DYNAMIC_BATCH = 2  # what is tried where the batch may be of any size
 #: Largest difference over the largest magnitude of a blob: single precision keeps 24 bits, half precision 11.
-TOLERANCES = {"FP32": 1e-4, "FP16": 2e-2}
+TOLERANCES = {"FP32": 3e-5, "FP16": 2e-2}
 
 
 @dataclass(frozen=True, slots=True)
