@@ -33,7 +33,7 @@ Blob = NDArray[Any]
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 #: A legitimate file has some thousand fields; without a bound, one of tiny fields would keep us busy for hours.
-MAX_FIELDS = 2_000_000
+MAX_FIELDS = 500_000
 MAX_AXES = 32
 
 _LAYER_FIELDS = {100: (1, 7), 2: (4, 6)}  # field of NetParameter -> (name, blobs) within it

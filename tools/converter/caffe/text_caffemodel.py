@@ -137,12 +137,16 @@ def _pieces(numbers: bytes) -> Iterator[list[bytes]]:
 
 
 def _parsed(texts: Iterable[bytes], dtype: type[np.floating[Any]]) -> NDArray[Any]:
-    """Return numbers that are stated one by one; the text form allows 1.5f.
+    """Return numbers that are stated one by one.
 
     Raises:
         ValueError: One of them is none.
     """
-    plain = [_SUFFIX.sub(b"", text.strip()) for text in texts]
+    plain = [text.strip() for text in texts]
+    if max(map(len, plain), default=0) <= MAX_NUMBER:
+        with suppress(ValueError):
+            return np.array(plain, "S").astype(dtype)
+    plain = [_SUFFIX.sub(b"", text) for text in plain]  # the text form allows 1.5f
     for text in plain:
         if not _is_number(text):
             raise ValueError(f"{text[:40].decode(errors='replace')!r} is not a number")
