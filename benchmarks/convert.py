@@ -104,15 +104,14 @@ def measure_large(folder: Path, rounds: int) -> None:
 
 def make_zoo_model(name: str, folder: Path) -> Path:
     """Write the files of a Caffe model of the zoo where the downloader would, with patterned weights."""
-    from nets import write_caffemodel
     from nets.weights import patterned_weights
-    from nets.zoo import NETS, OLD_FORM, published_text
+    from nets.zoo import NETS, lay_out
+    from omz.zoo import catalogue
 
-    place = folder / "public" / name
-    place.mkdir(parents=True)
-    (place / f"{name}.prototxt").write_text(published_text(name))
-    net, style = NETS[name](), "v1" if name in OLD_FORM else "packed"
-    return write_caffemodel(place / f"{name}.caffemodel", net, patterned_weights(net), style=style)
+    root = catalogue.packaged_root()
+    model = catalogue.load_model(root / "public" / name / "model.yml", root)
+    lay_out(model, patterned_weights(NETS[name]()), folder)
+    return folder / "public" / name / f"{name}.caffemodel"
 
 
 def measure_layers(folder: Path, rounds: int) -> None:

@@ -15,17 +15,15 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from nets import patterned_weights, pictures, synthetic_weights, write_caffemodel
+from nets import patterned_weights, pictures, synthetic_weights
 from nets.conversion import run_model
-from nets.zoo import NETS, caffemodel_style, published_text
+from nets.zoo import NETS, lay_out
 from omz.converter.caffe.reference import run
 from omz.converter.ir import label_text
 from omz.converter.zoo_model import convert_model
 from omz.demos.common.model import load_classifier
 from omz.demos.common.pipeline import Pipeline
 from omz.demos.common.sources import Arrays
-from omz.downloader.pool import CancelToken
-from omz.downloader.postprocessing import postprocess, stored_name
 from omz.info_dumper.info import Info, inspect
 from omz.zoo import catalogue
 from omz.zoo.labels import load_labels
@@ -52,19 +50,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path)
 
 
-def download(model: Model, net: Any, weights: Any, folder: Path) -> None:
-    """Put a model's files where the downloader does, and post-process them as it does."""
-    place = folder / model.subdirectory
-    place.mkdir(parents=True)
-    for file in model.files:
-        path = place / stored_name(model, file)
-        if file.name.endswith(".prototxt"):
-            path.write_text(published_text(model.name))
-        else:
-            write_caffemodel(path, net, weights, style=caffemodel_style(model.name))
-    postprocess(model, model.files, place, CancelToken())
-
-
 def test_every_caffe_model_has_its_net():
     assert set(NETS) == set(MODELS)
     assert len(NETS) == 26
@@ -74,7 +59,7 @@ def test_every_caffe_model_has_its_net():
 def test_ir_is_what_the_page_says(name, folder):
     model = MODELS[name]
     net = NETS[name]()
-    download(model, net, patterned_weights(net), folder)
+    lay_out(model, patterned_weights(net), folder)
     (xml,) = convert_model(model, folder, folder, ["FP16"])
     network = ov.Core().read_model(xml)
     (given,), (result,) = model.input_info, model.output_info
@@ -130,7 +115,7 @@ def test_answers_are_those_of_the_original_network(name, folder):
     values = preprocessing(model)
     mean, scale = values.get("mean", np.zeros(1)), values.get("scale", np.ones(1))
     weights = synthetic_weights(net, divisor=float(scale.max()))
-    download(model, net, weights, folder)
+    lay_out(model, weights, folder)
     (xml,) = convert_model(model, folder, folder, ["FP32"])
     (output,) = model.output_info
     picture = np.rint(pictures((1, 3, *(model.input_info[0].shape or [])[2:]), seed=5) + 128)
@@ -153,7 +138,7 @@ def test_answers_are_those_of_the_original_network(name, folder):
 @pytest.mark.parametrize("name", ["squeezenet1.1", "shufflenet-v2-x0.5"])
 def test_demos_read_an_output_of_four_dimensions(name, folder):
     net = NETS[name]()
-    download(MODELS[name], net, synthetic_weights(net), folder)
+    lay_out(MODELS[name], synthetic_weights(net), folder)
     (xml,) = convert_model(MODELS[name], folder, folder, ["FP16"])
     _, _, height, width = MODELS[name].input_info[0].shape or []
     picture = np.clip(pictures((1, 3, height, width), seed=5) + 128, 0, 255).astype(np.uint8)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+from omz.downloader.pool import CancelToken
+from omz.downloader.postprocessing import postprocess, stored_name
+from omz.zoo.schema import Model
 
 from .alexnets import alexnet, caffenet, squeezenet, vgg
 from .builder import prototxt
-from .caffemodel import Style, legacy_input, v1_net
+from .caffemodel import Style, legacy_input, v1_net, write_caffemodel
 from .densenets import densenet
 from .inceptions import googlenet_v1, googlenet_v2, inception_resnet_v2, inception_v4
 from .mobilenets import mobilenet_v1, mobilenet_v2, shufflenet_v2
@@ -67,3 +72,16 @@ def published_text(name: str) -> str:
 def caffemodel_style(name: str) -> Style:
     """Return the dialect of the model's published caffemodel."""
     return "v1" if name in OLD_FORM else "packed"
+
+
+def lay_out(model: Model, weights: Any, folder: Path) -> None:
+    """Put the files of a model of the zoo where the downloader does, and post-process them as it does."""
+    place = folder / model.subdirectory
+    place.mkdir(parents=True)
+    for file in model.files:
+        path = place / stored_name(model, file)
+        if file.name.endswith(".prototxt"):
+            path.write_text(published_text(model.name))
+        else:
+            write_caffemodel(path, NETS[model.name](), weights, style=caffemodel_style(model.name))
+    postprocess(model, model.files, place, CancelToken())

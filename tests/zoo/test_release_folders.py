@@ -25,14 +25,12 @@ import onnx
 import pytest
 from onnx import helper
 
-from nets import patterned_weights, write_caffemodel
+from nets import patterned_weights
 from nets.onnx_nets import network, write
-from nets.zoo import NETS, caffemodel_style, published_text
+from nets.zoo import NETS, lay_out
 from omz.converter import command as converter
 from omz.converter.arguments import Arguments
 from omz.converter.zoo_model import convert_model, mo_arguments
-from omz.downloader.pool import CancelToken
-from omz.downloader.postprocessing import postprocess, stored_name
 from omz.info_dumper import command
 from omz.zoo import catalogue
 
@@ -210,20 +208,11 @@ def test_every_caffe_classifier_converts(release, tmp_path):
         for stage in model.stages:
             if stage.framework == "caffe" and stage.name in NETS:
                 names.append(stage.name)
-                net, place = NETS[stage.name](), tmp_path / stage.subdirectory
-                place.mkdir(parents=True)
-                for one in stage.files:
-                    path = place / stored_name(stage, one)
-                    if one.name.endswith(".prototxt"):
-                        path.write_text(published_text(stage.name))
-                    else:
-                        style = caffemodel_style(stage.name)
-                        write_caffemodel(path, net, patterned_weights(net), style=style)
-                postprocess(stage, stage.files, place, CancelToken())
+                lay_out(stage, patterned_weights(NETS[stage.name]()), tmp_path)
                 (xml,) = convert_model(stage, tmp_path, tmp_path, ["FP16"])
                 assert xml == tmp_path / stage.subdirectory / "FP16" / f"{stage.name}.xml"
                 assert xml.with_suffix(".bin").stat().st_size > 2_000_000
-                shutil.rmtree(place)
+                shutil.rmtree(tmp_path / stage.subdirectory)
     print(release, len(names), *names)
     assert len(names) == CLASSIFIERS[release]
 
