@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,11 +26,23 @@ def compare(drawn: RandomNet, *, fuse: bool) -> None:
     read = {name for parameter in model.inputs for name in parameter.get_names()}
     outputs = run_model(model, {name: array for name, array in drawn.inputs.items() if name in read})
     expected = run(net, drawn.weights, drawn.inputs, list(outputs))
+    nearby = run(net, *(nudged(arrays) for arrays in (drawn.weights, drawn.inputs)), list(outputs))
     for name, result in outputs.items():
         shown = f"output {name!r} (fuse={fuse}) of\n{drawn.prototxt}"
         assert result.shape == expected[name].shape, shown
         scale = float(np.abs(expected[name]).max(initial=0)) or 1.0
-        assert np.abs(result - expected[name]).max(initial=0) <= TOLERANCE * scale, shown
+        # Where terms cancel, numbers that single precision cannot tell apart have answers that differ by more.
+        unavoidable = 8 * np.abs(nearby[name] - expected[name]).max(initial=0)
+        assert np.abs(result - expected[name]).max(initial=0) <= max(TOLERANCE * scale, unavoidable), shown
+
+
+def nudged(arrays: Any) -> Any:
+    """Return the numbers that follow in single precision, in the same containers."""
+    if isinstance(arrays, Mapping):
+        return {name: nudged(value) for name, value in arrays.items()}
+    if isinstance(arrays, np.ndarray | np.generic):
+        return np.nextafter(np.float32(arrays), np.float32(np.inf))
+    return [nudged(array) for array in arrays]
 
 
 def check(count: int) -> int:

@@ -275,7 +275,7 @@ def test_pytorch_models_that_are_exported_are_refused_in_one_line(
     (place / "model.yml").write_text(yaml.safe_dump(descriptor))
     assert converter.main(["--models_root", str(tmp_path / "models"), "--all", "--quiet"]) == 1
     error = capsys.readouterr().err
-    assert "theirs is a model of framework 'pytorch'" in error
+    assert "theirs: error: models of framework 'pytorch' are converted from ONNX" in error
     assert len(error.splitlines()) == 4
 
 

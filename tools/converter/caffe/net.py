@@ -280,9 +280,9 @@ def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]], batch: int 
             raise ShapeError(f"input {name!r} has no shape. Give it with --input_shape.")
         if batch is not None:
             inputs[name] = shape = (batch, *shape[1:])
-        if any(dimension == 0 or dimension < -1 for dimension in shape):
+        if any(dimension == 0 or not -1 <= dimension < 1 << 31 for dimension in shape):
             raise ShapeError(
-                f"input {name!r}: dimensions must be positive (or -1 for any), got {list(shape)}"
+                f"input {name!r}: dimensions must be positive (or -1 for any) and below 2^31, got {list(shape)}"
             )
     return replace(net, inputs=inputs)
 
