@@ -27,7 +27,7 @@ from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import private_path, writing
-from omz.zoo.schema import Model, ModelFile, RegexReplace, UnpackArchive
+from omz.zoo.schema import ORIGINAL_SUFFIX, Model, ModelFile, RegexReplace, UnpackArchive
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ REGEX_MEMORY_BYTES = 2 << 30
 def stored_name(model: Model, file: ModelFile) -> str:
     """Return the name, below the model's folder, under which ``file`` is stored as it was downloaded."""
     touched = {step.file for step in model.postprocessing}
-    return f"{file.name}.orig" if file.name in touched else file.name
+    return f"{file.name}{ORIGINAL_SUFFIX}" if file.name in touched else file.name
 
 
 def postprocess(
