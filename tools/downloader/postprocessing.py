@@ -31,7 +31,7 @@ from omz.zoo.schema import ORIGINAL_SUFFIX, Model, ModelFile, RegexReplace, Unpa
 
 log = logging.getLogger(__name__)
 
-MAX_TEXT_BYTES = 64 << 20
+MAX_TEXT_BYTES = 64 << 20  # before and after
 REGEX_SECONDS = 30
 REGEX_MEMORY_BYTES = 2 << 30
 
@@ -119,6 +119,7 @@ def _replace(step: RegexReplace, source: Path, target: Path, cancel: CancelToken
             "count": step.count,
             "seconds": REGEX_SECONDS,
             "memory_bytes": REGEX_MEMORY_BYTES,
+            "result_bytes": MAX_TEXT_BYTES,
         },
         cancel,
     )

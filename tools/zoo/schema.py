@@ -50,6 +50,7 @@ from omz.zoo.fields import (
     Size,
     TaskType,
     Text,
+    is_private,
 )
 
 #: The weight precisions that Open Model Zoo's tools name.
@@ -383,7 +384,7 @@ class Model(_Described):
             for folder in PurePosixPath(name).parents:
                 if str(folder).casefold() in names:
                     raise ValueError(f"expected {str(folder)!r} to be a file or a folder, not both")
-            if name.startswith(".omz") or "/.omz" in name:
+            if is_private(PurePosixPath(name)):
                 raise ValueError(f"expected no file of the toolkit's own names; got {name!r}")
 
     def _check_ir(self) -> None:
