@@ -105,5 +105,5 @@ def zoo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Zoo:
 
 def visible(folder: Path) -> dict[str, bytes]:
     """Return the files below ``folder`` that have a final name, with their bytes."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".omz.lock")
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

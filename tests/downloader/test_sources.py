@@ -13,7 +13,8 @@ from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
 
 from omz.downloader import download
-from omz.downloader.sources import SourceError, SourceOpener, plain, retry_after
+from omz.downloader.sources import SourceOpener
+from omz.downloader.web import SourceError, plain, retry_after
 from omz.zoo.schema import HttpSource
 
 BODY = b"layer { }\n" * 1000

@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         type=command.positive_number,
         default=DEFAULT_ATTEMPTS,
-        help="how often each source is asked (default: %(default)s)",
+        help="how often in a row each source is asked in vain (default: %(default)s)",
     )
     group.add_argument(
         "-j",
@@ -51,6 +51,13 @@ def build_parser() -> argparse.ArgumentParser:
         type=lambda text: AUTO_JOBS if text == "auto" else command.positive_number(text),
         default=1,
         help=f"how many files are fetched at once (default: %(default)s; auto: {AUTO_JOBS})",
+    )
+    group.add_argument(
+        "--segments",
+        metavar="N",
+        type=command.positive_number,
+        default=1,
+        help="how many connections fetch one large file at once, where its server allows it (default: %(default)s)",
     )
     group.add_argument(
         "--precisions",
@@ -82,6 +89,7 @@ def _body(args: argparse.Namespace) -> int:
             cache_dir=args.cache_dir and args.cache_dir.absolute(),
             attempts=args.num_attempts,
             jobs=args.jobs,
+            segments=args.segments,
             precisions=precisions,
             reporter=reporter,
         )

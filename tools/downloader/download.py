@@ -15,6 +15,7 @@ from omz.downloader.hashes import is_whole
 from omz.downloader.pool import Cancelled, CancelToken, DaemonPool
 from omz.downloader.postprocessing import postprocess, stored_name
 from omz.downloader.progress import NullReporter, Reporter
+from omz.downloader.resume import remove_partials
 from omz.downloader.sources import SourceOpener
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError, ZooError
@@ -34,6 +35,7 @@ def download_models(
     cache_dir: Path | None = None,
     attempts: int = 5,
     jobs: int = 1,
+    segments: int = 1,
     precisions: Collection[str] | None = None,
     reporter: Reporter | None = None,
     opener: SourceOpener | None = None,
@@ -45,8 +47,9 @@ def download_models(
         models: Composite models bring all their stages.
         output_dir: Each model goes to its own ``subdirectory`` below.
         cache_dir: A cache of files in Open Model Zoo's layout, made if missing.
-        attempts: How often each source is asked at most, at least 1.
+        attempts: How often in a row each source is asked in vain at most, at least 1.
         jobs: How many files are on their way at once, of one or of several models, at least 1.
+        segments: How many connections one large file may use at once, where its server allows it, at least 1.
         precisions: Files in a folder named after another precision are left out; all of them by default.
         reporter: Told about the progress.
         opener: Opens the sources.
@@ -57,6 +60,7 @@ def download_models(
     """
     transfer = Transfer(
         attempts=attempts,
+        segments=segments,
         cache=Cache(cache_dir) if cache_dir else None,
         opener=opener or SourceOpener(),
         backoff=backoff or Backoff(),
@@ -184,8 +188,9 @@ class _Run:
                     lambda size: self._reporter.file_progress(model.name, file.name, size),
                 )
             else:
-                there = (folder / stored_name(model, file)).stat().st_size
-                self._reporter.file_progress(model.name, file.name, there)
+                there = folder / stored_name(model, file)
+                remove_partials(there)
+                self._reporter.file_progress(model.name, file.name, there.stat().st_size)
             if file.known_digits:
                 log.info(
                     "%s: %s: checked by the first %d digits of its SHA-256, all that is known of it",
