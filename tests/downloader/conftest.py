@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,15 +85,21 @@ class Zoo:
         captured = self._capsys.readouterr()
         return Result(status, captured.out, captured.err)
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: str,
+        prefix: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> subprocess.Popen[str]:
         """Run the command in a process of its own."""
         code = "import sys; from omz.downloader.command import main; sys.exit(main())"
         return subprocess.Popen(
-            [sys.executable, "-c", code, *self.arguments(*arguments)],
+            [*prefix, sys.executable, "-c", code, *self.arguments(*arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "NO_PROXY": "*"},
+            env={**os.environ, "NO_PROXY": "*"} if env is None else env,
             **options,
         )
 
