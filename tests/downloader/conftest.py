@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from downloader.faults import FaultServer
 from downloader.loopback import Loopback
 
 from omz.downloader import command, download
@@ -24,6 +25,13 @@ Described = dict[str, Any]
 @pytest.fixture
 def server() -> Iterator[Loopback]:
     server = Loopback()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def faults() -> Iterator[FaultServer]:
+    server = FaultServer()
     yield server
     server.close()
 

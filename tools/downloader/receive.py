@@ -54,7 +54,6 @@ class Receiver:
         self._source, self._folder, self._size = source, folder, size
         self._partial, self._progress = partial, progress
         self._piece_bytes = PIECE_BYTES if segments > 1 else UNKNOWN_SIZE_LIMIT
-        self._use_ranges = True
         #: Whether the descriptor or the source has said how long the file is.
         self.length_stated = True
         self._lock = threading.Lock()
@@ -71,8 +70,7 @@ class Receiver:
         """
         try:
             self._receive(self._first_range())
-        except RangeRefusedError:
-            self._use_ranges = False
+        except RangeRefusedError:  # there is still the whole file to ask for
             self._receive(None)
 
     def _first_range(self) -> Range | None:
@@ -80,8 +78,6 @@ class Receiver:
         self._taken.clear()
         self._failed.clear()
         origin = self._partial.origin
-        if not self._use_ranges:
-            return None
         if origin is not None and self._partial.held:
             same = origin.source == str(self._source)
             # Any source of a file of this size and digest has the same bytes. What says so at the end is the digest.
