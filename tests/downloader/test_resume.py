@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_a_damaged_part_costs_a_restart(zoo: Zoo, faults: FaultServer) -> None:
         stream.write(b"damage")
     result = zoo.run()
     assert result.status == 0
-    assert "going on after 150.0 kB of 300.0 kB" in result.err
+    assert "resuming after 150.0 kB of 300.0 kB" in result.err
     assert visible(folder) == {"net.bin": BODY}
     assert faults.resources["/net"].sent == 2 * len(BODY)
 
@@ -248,7 +249,7 @@ def test_pieces_in_any_order_give_the_digest(
     """The digest follows the bytes from the start, in whatever order they are written."""
     body = BODY[:total]
     edges = sorted({0, total, *data.draw(st.lists(st.integers(0, total), max_size=6))})
-    pieces = data.draw(st.permutations(list(zip(edges, edges[1:], strict=False))))
+    pieces = data.draw(st.permutations(list(pairwise(edges))))
     partial = Partial(tmp_path_factory.getbasetemp() / "net.bin", ["sha256", "sha384"])
     try:
         partial.begin(Origin("http://127.0.0.1/", total), total)

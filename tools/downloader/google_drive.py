@@ -20,13 +20,17 @@ def confirmed_address(page: bytes, url: str) -> str | None:
         page: The page, or its beginning.
         url: Where it came from. An address on another host that is not Google's is not followed.
     """
-    parser = _Parser()
-    parser.feed(page.decode("utf-8", "replace"))
-    address = parser.address and urljoin(url, parser.address)
-    if not address:
+    try:
+        parser = _Parser()
+        parser.feed(page.decode("utf-8", "replace"))
+        if not parser.address:
+            return None
+        address = urljoin(url, parser.address)
+        there, here = urlsplit(address), urlsplit(url)
+    except ValueError:  # of addresses that are none
         return None
-    host, here = urlsplit(address).hostname or "", urlsplit(url).hostname
-    return address if host == here or host.endswith(_HOSTS) else None
+    is_googles = there.hostname == here.hostname or (there.hostname or "").endswith(_HOSTS)
+    return address if is_googles and there.scheme in {"https", here.scheme} else None
 
 
 class _Parser(HTMLParser):
