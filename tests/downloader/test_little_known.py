@@ -86,7 +86,7 @@ def test_truncated_without_a_known_size(zoo: Zoo, server: Loopback, length: int 
     assert result.status == 1
     assert server.count("/net") == asked
     assert visible(folder) == {}
-    assert "or put the file by hand at" in result.err
+    assert "put the file at" in result.err
     assert len(result.err.splitlines()) == 5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 
@@ -20,9 +20,12 @@ from omz.downloader.sources import SourceOpener
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError, ZooError
 from omz.files import writing
-from omz.zoo.schema import PRECISIONS, CompositeModel, Model, ModelFile
+from omz.zoo.schema import PRECISIONS, AnySource, CompositeModel, Model, ModelFile
 
 log = logging.getLogger(__name__)
+
+#: Tells where a file of a model is to be had.
+Whence = Callable[[Model, ModelFile], list[AnySource]]
 
 #: How long Ctrl-C waits for threads that may be inside a read, in seconds.
 STOP_S = 0.5
@@ -38,6 +41,7 @@ def download_models(
     segments: int = 1,
     precisions: Collection[str] | None = None,
     reporter: Reporter | None = None,
+    sources: Whence | None = None,
     opener: SourceOpener | None = None,
     backoff: Backoff | None = None,
 ) -> list[str]:
@@ -52,6 +56,8 @@ def download_models(
         segments: How many connections one large file may use at once, where its server allows it, at least 1.
         precisions: Files in a folder named after another precision are left out; all of them by default.
         reporter: Told about the progress.
+        sources: Where the files are to be had, in the order in which that is to be tried; by default, what the
+            descriptors say.
         opener: Opens the sources.
         backoff: How long to wait between attempts.
 
@@ -66,7 +72,8 @@ def download_models(
         backoff=backoff or Backoff(),
     )
     wanted = frozenset(PRECISIONS if precisions is None else precisions)
-    return _Run(transfer, output_dir, wanted, reporter or NullReporter(), jobs).run(models)
+    whence = sources or (lambda _, file: file.sources)
+    return _Run(transfer, output_dir, wanted, reporter or NullReporter(), jobs, whence).run(models)
 
 
 def selected_files(model: Model, precisions: Collection[str]) -> list[ModelFile]:
@@ -86,20 +93,29 @@ class _Run:
     """
 
     def __init__(
-        self, transfer: Transfer, output_dir: Path, precisions: frozenset[str], reporter: Reporter, jobs: int
+        self,
+        transfer: Transfer,
+        output_dir: Path,
+        precisions: frozenset[str],
+        reporter: Reporter,
+        jobs: int,
+        whence: Whence,
     ) -> None:
         self._transfer, self._output_dir, self._reporter = transfer, output_dir, reporter
-        self._precisions = precisions
+        self._precisions, self._whence = precisions, whence
         self._cancel: CancelToken = transfer.cancel
         self._models, self._files = DaemonPool(jobs, "model"), DaemonPool(jobs, "file")
         self._locked: set[Path] = set()
 
     def run(self, models: Sequence[Model | CompositeModel]) -> list[str]:
+        # By their places, as a stage may have been selected by itself as well.
+        stages = {stage.subdirectory: stage for model in models for stage in model.stages}
+        files = [file for stage in stages.values() for file in selected_files(stage, self._precisions)]
+        self._reporter.run_begin(len(files), sum(file.size or 0 for file in files))
         futures: dict[PurePosixPath, Future[bool]] = {}
         try:
-            for stage in (stage for model in models for stage in model.stages):
-                if stage.subdirectory not in futures:  # a stage may have been selected by itself as well
-                    futures[stage.subdirectory] = self._submit(stage)
+            for place, stage in stages.items():
+                futures[place] = self._submit(stage)
             failed = {place for place, future in futures.items() if not future.result()}
         except BaseException:
             self._stop()
@@ -181,8 +197,9 @@ class _Run:
                 target = folder / stored_name(model, file)
                 with writing(target, DownloadError):
                     target.parent.mkdir(parents=True, exist_ok=True)
+                sources = {"source": self._whence(model, file), "original_source": None}
                 self._transfer.fetch(
-                    file,
+                    file.model_copy(update=sources),
                     target,
                     model.directory,
                     lambda size: self._reporter.file_progress(model.name, file.name, size),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 from omz.downloader import google_drive
+from omz.downloader.addresses import MirrorSource
+from omz.downloader.rate import RateLimit
 from omz.downloader.web import (
     CHUNK_BYTES,
     CONNECT_TIMEOUT_S,
@@ -28,6 +30,9 @@ class SourceOpener:
         google_drive_url: Where files on Google Drive are asked for.
         connect_timeout_s: Longest wait for a connection, in seconds.
         read_timeout_s: Longest silence of a server, in seconds.
+        headers: Sent to the hosts of plain addresses.
+        mirrors_only: Send ``headers`` to mirrors only, and to no host that a descriptor names.
+        rate: Of all that comes over the network; None: as it comes.
     """
 
     def __init__(
@@ -36,9 +41,13 @@ class SourceOpener:
         google_drive_url: str = google_drive.DOWNLOAD_URL,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
+        headers: Mapping[str, str] | None = None,
+        mirrors_only: bool = False,
+        rate: RateLimit | None = None,
     ) -> None:
         self._google_drive_url = google_drive_url
-        self._web = Web(connect_timeout_s, read_timeout_s)
+        self._headers, self._mirrors_only = headers, mirrors_only
+        self._web = Web(connect_timeout_s, read_timeout_s, rate)
 
     @contextmanager
     def open(self, source: AnySource, folder: Path, wanted: Range | None = None) -> Iterator[Stream]:
@@ -58,7 +67,9 @@ class SourceOpener:
                 with local(_bundled_path(source, folder)) as answer:
                     yield answer
             case HttpSource():
-                with self._web.open(source.url, wanted, html_is_a_file=True) as answer:
+                headed = not self._mirrors_only or isinstance(source, MirrorSource)
+                headers = self._headers if headed else None
+                with self._web.open(source.url, wanted, html_is_a_file=True, headers=headers) as answer:
                     yield answer
             case GoogleDriveSource():
                 with self._google_drive(source, wanted) as answer:
@@ -70,8 +81,8 @@ class SourceOpener:
                     with local(cached) as answer:
                         yield answer
                 else:
-                    url, headers = hub.request(source)
-                    with self._web.open(url, wanted, headers=headers) as answer:
+                    url, token = hub.request(source)
+                    with self._web.open(url, wanted, headers=token) as answer:
                         yield answer
 
     @contextmanager

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from omz.downloader.addresses import browser_urls
 from omz.downloader.cache import Cache
 from omz.downloader.files import require_space
 from omz.downloader.hashes import CACHE_ALGORITHM, Digester
@@ -14,10 +15,9 @@ from omz.downloader.pool import CancelToken
 from omz.downloader.progress import megabytes
 from omz.downloader.receive import Progress, Receiver
 from omz.downloader.resume import Partial, claimed
-from omz.downloader.sources import SourceOpener, local
+from omz.downloader.sources import SourceOpener
 from omz.downloader.web import SourceError
 from omz.errors import DownloadError
-from omz.files import whole_file
 from omz.zoo.schema import AnySource, BundledSource, ModelFile
 
 log = logging.getLogger(__name__)
@@ -83,13 +83,13 @@ class Transfer:
             DownloadError: No source gave the file (says what each one answered), or the disk is full.
             Cancelled: The run is to stop.
         """
-        if self._fetch_cached(file, target, progress):
+        if self.cache and self.cache.take(file, target, self.cancel, progress):
             return
         with claimed(target, _algorithms(file)) as partial:
             require_space(target.parent, (file.size or 0) - partial.held)
             if partial.held and partial.missing:
                 log.info(
-                    "%s: going on after %s of %s",
+                    "%s: resuming after %s of %s",
                     file.name, megabytes(partial.held), megabytes(partial.total or 0),
                 )  # fmt: skip
             answers = []
@@ -102,35 +102,15 @@ class Transfer:
                     continue
                 partial.commit()
                 if self.cache and not isinstance(source, BundledSource):
-                    self.cache.put(digester.hexdigest(CACHE_ALGORITHM), target)
+                    self.cache.put(digester.hexdigest(CACHE_ALGORITHM), target, self.cancel)
                 return
+        urls = browser_urls(file.sources)
+        by_browser = f"fetch it by browser from {' or '.join(urls)}, " if urls else ""
         raise DownloadError(
             f"{file.name} could not be fetched: {'; '.join(answers)}.\n"
-            f"Check the network and the source, or put the file{_of_size(file)} by hand at "
+            f"Check the network and the source; or {by_browser}put the file{_of_size(file)} at "
             f"{target.parent / file.name.rpartition('/')[2]} and run again."
         )
-
-    def _fetch_cached(self, file: ModelFile, target: Path, progress: Progress) -> bool:
-        if not self.cache or not file.checksum:
-            return False
-        path = self.cache.path(file.checksum)
-        try:
-            with local(path) as stream, whole_file(target, DownloadError) as out:
-                digester, received = Digester(_algorithms(file)), 0
-                for chunk in stream.chunks:
-                    self.cancel.check()
-                    digester.update(chunk)
-                    out.write(chunk)
-                    received += len(chunk)
-                    progress(received)
-                if problem := digester.mismatch(file):
-                    raise WrongFileError(f"is not the file that was promised: {problem}")
-        except FileNotFoundError:
-            return False
-        except (SourceError, OSError) as error:
-            log.warning("%s: not usable from the cache (%s: %s); fetching it again", file.name, path, error)
-            return False
-        return True
 
     def _fetch_from(
         self,

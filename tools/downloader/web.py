@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
+from omz.downloader.rate import RateLimit
 from omz.errors import DownloadError
+from omz.redaction import redacted
 from omz.version import __version__
 
 if TYPE_CHECKING:
@@ -121,12 +123,17 @@ class Web:
     Args:
         connect_timeout_s: Longest wait for a connection, in seconds.
         read_timeout_s: Longest silence of a server, in seconds.
+        rate: Of all that arrives; None: as it comes.
     """
 
     def __init__(
-        self, connect_timeout_s: float = CONNECT_TIMEOUT_S, read_timeout_s: float = READ_TIMEOUT_S
+        self,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        rate: RateLimit | None = None,
     ) -> None:
         self._timeouts = (connect_timeout_s, read_timeout_s)
+        self._rate = rate
         self._local = threading.local()
 
     @contextmanager
@@ -144,7 +151,7 @@ class Web:
             url: Where it is.
             wanted: The range; None: the whole file.
             html_is_a_file: A page may be what was asked for, if the server only calls it one.
-            headers: Sent to the host of ``url``, and to no other that it redirects to.
+            headers: Sent to the origin of ``url`` (so is a login in it), and to no other that it redirects to.
 
         Raises:
             PageError: There is a page instead.
@@ -157,7 +164,7 @@ class Web:
             part = response.status_code == 206
             if part:
                 _require_range(response, wanted)
-            chunks = _chunks(response)
+            chunks = _chunks(response, self._rate)
             first = next(chunks, b"")
             if not part and _is_page(response, first, html_is_a_file):
                 raise PageError(_beginning(first, chunks), response.url)
@@ -176,15 +183,20 @@ class Web:
         return session
 
     def _follow(self, url: str, own: Mapping[str, str], common: Mapping[str, str]) -> requests.Response:
-        """Ask for ``url`` and follow redirects, but never from https to http; ``own`` headers stay with the host."""
-        origin = urlsplit(url)[:2]
+        """Ask for ``url`` and follow redirects, but never from https to http; ``own`` headers stay with the origin."""
+        first, login = _origin(url), _login(url)
         for _ in range(MAX_REDIRECTS + 1):
+            at_home = _origin(url) == first
+            headers = {**(own if at_home else {}), **common}
+            stated = "authorization" in map(str.lower, headers)
             response = self._session.get(
-                url,
+                _without_login(url),  # or it would be in the messages of other libraries
                 stream=True,
                 allow_redirects=False,
                 timeout=self._timeouts,
-                headers={**(own if urlsplit(url)[:2] == origin else {}), **common},
+                headers=headers,
+                # Without one, requests takes what .netrc has for the host, even over a header.
+                auth=_as_stated if stated else _login(url) or (login if at_home else None),
             )
             if not response.is_redirect:
                 break
@@ -214,8 +226,31 @@ def retry_after(value: str | None) -> float | None:
 
 
 def plain(text: str) -> str:
-    """Return text of a stranger as something that is safe to print: one line, no control characters."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:200]
+    """Return text of a stranger as something that is safe to print: one line, no control characters, no credentials."""
+    return "".join(c if c.isprintable() else " " for c in redacted(" ".join(text.split())))[:200]
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return what tells whether credentials may go along: scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _login(url: str) -> tuple[str, str] | None:
+    """Return the name and the password in an address, if it has them, for requests: a character for each byte."""
+    login, at, _ = urlsplit(url).netloc.rpartition("@")
+    name, _, password = (unquote_to_bytes(part).decode("latin-1") for part in login.partition(":"))
+    return (name, password) if at else None
+
+
+def _without_login(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
+
+
+def _as_stated(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave a request as its headers say."""
+    return request
 
 
 def _refusal(response: requests.Response, *, ranged: bool) -> SourceError:
@@ -261,9 +296,12 @@ def _version(response: requests.Response) -> Version:
     return Version(etag if strong else None, response.headers.get("Last-Modified", "")[:50] or None)
 
 
-def _chunks(response: requests.Response) -> Iterator[bytes]:
+def _chunks(response: requests.Response, rate: RateLimit | None) -> Iterator[bytes]:
+    portion = min(CHUNK_BYTES, rate.portion) if rate else CHUNK_BYTES
     with _network_faults():
-        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        while chunk := response.raw.read1(portion, decode_content=True):
+            if rate:
+                rate.take(len(chunk))
             yield chunk
 
 

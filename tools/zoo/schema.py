@@ -34,6 +34,7 @@ from pydantic import (
     model_validator,
 )
 
+from omz.redaction import redacted
 from omz.zoo.fields import (
     Count,
     Dimension,
@@ -88,7 +89,7 @@ class HttpSource(_Section):
     url: HttpUrl
 
     def __str__(self) -> str:
-        return self.url
+        return redacted(self.url)
 
 
 class GoogleDriveSource(_Section):
