@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import platform
 import re
 import secrets
 from collections.abc import Iterator
@@ -76,7 +75,7 @@ def private_machine(name: str) -> str | None:
 @cache
 def machine() -> str:
     """Return 8 hexadecimal digits that stay the same on this machine, and differ on others."""
-    identity = platform.node()
+    identity = os.uname().nodename
     with suppress(OSError):
         identity += Path("/etc/machine-id").read_text()
     return hashlib.sha256(identity.encode()).hexdigest()[:8]

@@ -21,7 +21,7 @@ class Digester:
     def __init__(self, algorithms: Iterable[str]) -> None:
         self._hashes = {algorithm: hashlib.new(algorithm) for algorithm in algorithms}
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         for running in self._hashes.values():
             running.update(data)
@@ -88,14 +88,15 @@ class Follower:
         self._thread.join()
 
     def _follow(self) -> None:
+        buffer = memoryview(bytearray(CHUNK_BYTES))
         try:
             while (size := self._available()) is not None:
-                data = os.pread(self._descriptor, min(size, CHUNK_BYTES), self._hashed)
-                if not data:
+                read = os.preadv(self._descriptor, [buffer[:size]], self._hashed)
+                if not read:
                     raise OSError(f"the file ends after {self._hashed} bytes")
-                self._digester.update(data)
+                self._digester.update(buffer[:read])
                 with self._changed:
-                    self._hashed += len(data)
+                    self._hashed += read
                     self._changed.notify_all()
         except OSError as fault:
             with self._changed:

@@ -191,6 +191,7 @@ class Partial:
         """
         if self._follower is None or self.missing:
             raise ValueError("the file is not complete")
+        os.fdatasync(self._descriptor)  # while the last bytes are hashed
         return self._follower.digester(cancel)
 
     def commit(self) -> None:
