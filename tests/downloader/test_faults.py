@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 import tempfile
 from collections import Counter
@@ -30,6 +31,7 @@ STALL_S = 0.4
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receive, "PIECE_BYTES", 50_000)
     monkeypatch.setattr(transfer, "PROGRESS_BYTES", 100_000)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of commands that other tests have run
 
 
 def model_file(*urls: str, size: int | str = len(BODY)) -> ModelFile:

@@ -122,6 +122,20 @@ def test_a_damaged_part_costs_a_restart(zoo: Zoo, faults: FaultServer) -> None:
     assert faults.resources["/net"].sent == 2 * len(BODY)
 
 
+@pytest.mark.parametrize("held", [1000, 200_000, 250_000])
+def test_what_is_left_of_another_release_costs_a_restart_at_most(
+    zoo: Zoo, faults: FaultServer, held: int
+) -> None:
+    """The descriptor and the server have changed since, and the size with them."""
+    url = faults.serve("/net", BODY, etag='"v2"')
+    folder = zoo.add("net", described("net.bin", BODY, url))
+    folder.mkdir(parents=True)
+    leave(folder / "net.bin", held, Origin(url, 250_000, Version('"v1"')))
+    assert zoo.run().status == 0
+    assert [path.name for path in folder.iterdir() if path.name != ".omz.lock"] == ["net.bin"]
+    assert visible(folder) == {"net.bin": BODY}
+
+
 def test_a_file_that_was_complete_when_the_run_ended_is_not_asked_for(zoo: Zoo, faults: FaultServer) -> None:
     folder = zoo.add("net", described("net.bin", BODY, faults.serve("/net", BODY)))
     folder.mkdir(parents=True)

@@ -51,7 +51,9 @@ def test_a_wrong_file_that_is_there_is_fetched_again(zoo: Zoo, server: Loopback,
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_wrong_digest_names_everything_and_is_retried_once(zoo: Zoo, server: Loopback, algorithm: str) -> None:
+def test_wrong_digest_names_everything_and_is_retried_once(
+    zoo: Zoo, server: Loopback, algorithm: str
+) -> None:
     entry = described("net.bin", BODY, server.serve("/net", b"y" * len(BODY)), algorithm=algorithm)
     folder = zoo.add("net", entry)
     result = zoo.run()

@@ -85,7 +85,7 @@ class Transfer:
         """
         if self.cache and self.cache.take(file, target, self.cancel, progress):
             return
-        with claimed(target, _algorithms(file)) as partial:
+        with claimed(target, self._algorithms(file)) as partial:
             require_space(target.parent, (file.size or 0) - partial.held)
             if partial.held and partial.missing:
                 log.info(
@@ -152,9 +152,9 @@ class Transfer:
                 log.info("%s: %s: %s; trying again in %.1f s", file.name, source, fault, delay_s)
                 self.cancel.sleep(delay_s)
 
-
-def _algorithms(file: ModelFile) -> set[str]:
-    return {CACHE_ALGORITHM, *(digest.algorithm for digest in file.digests)}
+    def _algorithms(self, file: ModelFile) -> set[str]:
+        stated = {digest.algorithm for digest in file.digests}
+        return stated | {CACHE_ALGORITHM} if self.cache else stated
 
 
 def _of_size(file: ModelFile) -> str:
