@@ -212,7 +212,8 @@ async def pass_on(near: int, far: int, bytes_per_s: float) -> None:
             while data:
                 data = await reader.read(1 << 15)
                 free_at = max(free_at, loop.time()) + len(data) / bytes_per_s
-                await asyncio.sleep(free_at - loop.time())
+                if (ahead_s := free_at - loop.time()) > 0.005:  # sleeping takes longer than asked for
+                    await asyncio.sleep(ahead_s)
                 await on_the_way.put((free_at + DELAY_S, data))
             await arriving
         except ConnectionError:
