@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -18,6 +18,9 @@ from omz.zoo.schema import (
     Model,
     ModelFile,
 )
+
+#: Tells where a file of a model is to be had, in the order in which that is to be tried.
+Whence = Callable[[Model, ModelFile], list[AnySource]]
 
 
 class MirrorSource(HttpSource):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +19,10 @@ from omz.files import read_bounded
 from omz.zoo import selection
 
 if TYPE_CHECKING:
+    from omz.downloader.addresses import Whence
     from omz.downloader.progress import Reporter
     from omz.downloader.sources import SourceOpener
+    from omz.zoo.schema import CompositeModel, Model
 
 DEFAULT_ATTEMPTS = 5
 #: ``--jobs auto``. The number of processors says nothing about a network; servers are asked politely.
@@ -44,12 +48,29 @@ def build_parser() -> argparse.ArgumentParser:
         description="Fetch model files, verify their size and digest, and post-process them. "
         "What is there already is not fetched again.",
     )
-    selection.add_selection_arguments(parser)
+    selection.add_selection_arguments(parser, unless="--from_bundle")
     group = parser.add_argument_group("download")
     group.add_argument(
         "-o", "--output_dir", metavar="DIR", type=Path, default=Path(), help="where models go (default: here)"
     )
     group.add_argument("--cache_dir", metavar="DIR", type=Path, help="cache of files, shared between runs")
+    group.add_argument(
+        "--from_bundle",
+        metavar="FILE",
+        type=Path,
+        help="install from a file that `omz bundle` has made, without any network: all models in it, or those chosen",
+    )
+    what = group.add_mutually_exclusive_group()
+    what.add_argument(
+        "--verify_only",
+        action="store_true",
+        help="fetch nothing; tell whether each file is ok, missing, corrupt or partial; exit status 0 if all are ok",
+    )
+    what.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="fetch nothing; tell what would be fetched, from where, and how much it is",
+    )
     group.add_argument(
         "--mirror",
         metavar="URL",
@@ -99,33 +120,43 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="P[,P...]",
         help="of files that come in several precisions (such as FP16,FP32), fetch these only",
     )
+    add_progress_format(group)
+    command.add_common_arguments(parser)
+    return parser
+
+
+def add_progress_format(group: argparse._ArgumentGroup) -> None:
+    """Add the option that turns the report into events for programs."""
     group.add_argument(
         "--progress_format",
         choices=("text", "json"),
         default="text",
         help="json: one event a line on stdout, as Open Model Zoo documents them",
     )
-    command.add_common_arguments(parser)
-    return parser
 
 
 def _body(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return command.SUCCESS
-    from omz.downloader.addresses import Mirrors
-    from omz.downloader.download import download_models
-
+    if not selection.is_made(args) and not args.from_bundle:
+        raise UsageError("one of --name, --list, --all, --print_all and --from_bundle is needed")
     precisions = selection.parse_precisions(args.precisions)
     mirrors = args.mirror or os.environ.get(MIRROR_VARIABLE, "").split()
-    sources = Mirrors(mirrors)
-    models = selection.selected_models(args)
-    with _reporter(args) as reporter:
+    models, sources = _choice(args, mirrors)
+    if args.verify_only:
+        return _verify(args, models, precisions)
+    if args.dry_run:
+        return _plan(args, models, precisions, sources)
+    from omz.downloader.download import download_models
+
+    with reporter_for(args) as reporter:
         failed = download_models(
             models,
             args.output_dir.absolute(),
             cache_dir=args.cache_dir and args.cache_dir.absolute(),
             attempts=args.num_attempts,
+            segments=args.segments,
             jobs=args.jobs,
             precisions=precisions,
             reporter=reporter,
@@ -133,6 +164,74 @@ def _body(args: argparse.Namespace) -> int:
             opener=_opener(args, mirrors_only=bool(mirrors)),
         )
     return command.report_failures(failed)
+
+
+def _choice(
+    args: argparse.Namespace, mirrors: Sequence[str]
+) -> tuple[Sequence[Model | CompositeModel], Whence]:
+    """Return the models that the command line asks for, and where their files are to be had."""
+    if not args.from_bundle:
+        from omz.downloader.addresses import Mirrors
+
+        return selection.selected_models(args), Mirrors(mirrors)
+    if args.mirror:
+        raise UsageError("--from_bundle uses no network, hence no --mirror")
+    from omz.downloader.bundle import Bundle
+    from omz.zoo import catalogue
+
+    bundle = Bundle(args.from_bundle.absolute())
+    if selection.is_made(args):
+        return selection.selected_models(args), bundle.sources
+    root = selection.models_root(args)
+    return bundle.models(catalogue.load_all(root), root), bundle.sources
+
+
+def _verify(args: argparse.Namespace, models: Sequence[Model | CompositeModel], precisions: set[str]) -> int:
+    """Tell how the files of the models are; models with a file that is not ok have failed."""
+    from omz.downloader import inventory
+    from omz.downloader.pool import CancelToken, DaemonPool
+
+    pool, cancel, output_dir = DaemonPool(args.jobs, "verify"), CancelToken(), args.output_dir.absolute()
+
+    def findings(model: Model | CompositeModel) -> list[inventory.Finding]:
+        return [f for stage in model.stages for f in inventory.verify(stage, precisions, output_dir, cancel)]
+
+    futures = [(model, pool.submit(partial(findings, model))) for model in models]
+    failed = []
+    for model, future in futures:
+        for finding in future.result():
+            problem = f"  {finding.problem}" if finding.problem else ""
+            _tell(args, finding.event(), f"{finding.state:8} {finding.model}/{finding.file}{problem}")
+            if finding.state is not inventory.State.OK and model.name not in failed:
+                failed.append(model.name)
+    return command.report_failures(failed)
+
+
+def _plan(
+    args: argparse.Namespace,
+    models: Sequence[Model | CompositeModel],
+    precisions: set[str],
+    sources: Whence,
+) -> int:
+    """Tell what a download would do."""
+    from omz.downloader import inventory
+    from omz.downloader.cache import Cache
+    from omz.downloader.pool import CancelToken
+
+    cache = Cache(args.cache_dir.absolute()) if args.cache_dir else None
+    output_dir, plans = args.output_dir.absolute(), []
+    stages = {stage.subdirectory: stage for model in models for stage in model.stages}
+    for stage in stages.values():
+        for planned in inventory.plan(stage, precisions, output_dir, sources, cache, CancelToken()):
+            plans.append(planned)
+            _tell(args, planned.event(), planned.in_words())
+    total = inventory.Total.of(plans)
+    _tell(args, total.event(), total.in_words())
+    return command.SUCCESS
+
+
+def _tell(args: argparse.Namespace, event: dict[str, object], line: str) -> None:
+    print(json.dumps(event) if args.progress_format == "json" else line, flush=True)
 
 
 def _opener(args: argparse.Namespace, *, mirrors_only: bool) -> SourceOpener | None:
@@ -181,11 +280,12 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _reporter(args: argparse.Namespace) -> AbstractContextManager[Reporter]:
+def reporter_for(args: argparse.Namespace, verb: str = "download") -> AbstractContextManager[Reporter]:
+    """Return the reporter that the command line asks for; ``verb`` says in events what is done with files."""
     from omz.downloader import progress
 
     if args.progress_format == "json":
-        return nullcontext(progress.JsonReporter(sys.stdout))
+        return nullcontext(progress.JsonReporter(sys.stdout, verb=verb))
     if args.quiet:
         return nullcontext(progress.NullReporter())
     return progress.BarReporter() if sys.stderr.isatty() else nullcontext(progress.LogReporter())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 
 from omz.command import describe
+from omz.downloader.addresses import Whence
 from omz.downloader.cache import Cache
 from omz.downloader.files import folder_lock, remove_leftovers
 from omz.downloader.hashes import is_whole
@@ -20,12 +21,9 @@ from omz.downloader.sources import SourceOpener
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError, ZooError
 from omz.files import writing
-from omz.zoo.schema import PRECISIONS, AnySource, CompositeModel, Model, ModelFile
+from omz.zoo.schema import PRECISIONS, CompositeModel, Model, ModelFile
 
 log = logging.getLogger(__name__)
-
-#: Tells where a file of a model is to be had.
-Whence = Callable[[Model, ModelFile], list[AnySource]]
 
 #: How long Ctrl-C waits for threads that may be inside a read, in seconds.
 STOP_S = 0.5
@@ -77,7 +75,12 @@ def download_models(
 
 
 def selected_files(model: Model, precisions: Collection[str]) -> list[ModelFile]:
-    """Return the files of a model that ``precisions`` ask for: all but those of other precisions."""
+    """Return the files of a model that ``precisions`` ask for: all but those of other precisions.
+
+    There is none of a model that comes in other precisions only.
+    """
+    if model.precisions and not set(precisions).intersection(model.precisions):
+        return []
 
     def precision(file: ModelFile) -> str:
         return PurePosixPath(file.name).parts[0] if "/" in file.name else ""

@@ -52,23 +52,36 @@ def postprocess(
     Raises:
         DownloadError: A step could not be done; names the file and the step. Nothing has changed in ``folder``.
     """
+    with _private_folder(folder) as results:
+        produce(model, files, folder, results, cancel, limits)
+        _publish(results, folder)
+
+
+def produce(
+    model: Model,
+    files: Sequence[ModelFile],
+    folder: Path,
+    results: Path,
+    cancel: CancelToken,
+    limits: Limits | None = None,
+) -> list[str]:
+    """Like :func:`postprocess`, with what comes out in the empty folder ``results``; returns its names there."""
     originals = {file.name: folder / stored_name(model, file) for file in files}
     left_out = {file.name for file in model.files} - originals.keys()
-    with _private_folder(folder) as results:
-        for step in model.postprocessing:
-            if step.file in left_out:
-                continue
-            source = results / step.file
-            if not source.is_file():
-                source = originals.get(step.file, source)
-            if not source.is_file():
-                raise DownloadError(f"{step.file}: {step.type}: no such file was downloaded or unpacked")
-            if isinstance(step, UnpackArchive):
-                _unpack(step, source, results, cancel, limits)
-            else:
-                _replace(step, source, results / step.file, cancel)
-        _refuse_overwriting(model, results)
-        _publish(results, folder)
+    for step in model.postprocessing:
+        if step.file in left_out:
+            continue
+        source = results / step.file
+        if not source.is_file():
+            source = originals.get(step.file, source)
+        if not source.is_file():
+            raise DownloadError(f"{step.file}: {step.type}: no such file was downloaded or unpacked")
+        if isinstance(step, UnpackArchive):
+            _unpack(step, source, results, cancel, limits)
+        else:
+            _replace(step, source, results / step.file, cancel)
+    _refuse_overwriting(model, results)
+    return [path.relative_to(results).as_posix() for path in _files(results)]
 
 
 @contextmanager

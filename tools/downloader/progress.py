@@ -130,9 +130,18 @@ class LogReporter(NullReporter):
 
 
 class JsonReporter(NullReporter):
-    """Open Model Zoo's progress report: one JSON object a line, told apart by ``$type``."""
+    """Open Model Zoo's progress report: one JSON object a line, told apart by ``$type``.
 
-    def __init__(self, stream: TextIO, interval_s: float = JSON_INTERVAL_S) -> None:
+    Args:
+        stream: Where to.
+        interval_s: Between two reports of how far a file is, in seconds.
+        verb: What is done with files, for ``$type``.
+    """
+
+    def __init__(
+        self, stream: TextIO, interval_s: float = JSON_INTERVAL_S, *, verb: str = "download"
+    ) -> None:
+        self._verb = verb
         self._stream, self._lock = stream, threading.Lock()
         self._throttle = _Throttle(interval_s)
         self._held_back: dict[tuple[str, str], int] = {}
@@ -145,30 +154,30 @@ class JsonReporter(NullReporter):
 
     def model_begin(self, model: str, num_files: int) -> None:
         """See :class:`Reporter`."""
-        self._emit("model_download_begin", model=model, num_files=num_files)
+        self._emit(f"model_{self._verb}_begin", model=model, num_files=num_files)
 
     def model_end(self, model: str, *, successful: bool) -> None:
         """See :class:`Reporter`."""
-        self._emit("model_download_end", model=model, successful=successful)
+        self._emit(f"model_{self._verb}_end", model=model, successful=successful)
 
     def file_begin(self, model: str, file: str, size: int | None) -> None:
         """See :class:`Reporter`."""
-        self._emit("model_file_download_begin", model=model, model_file=file, size=size)
+        self._emit(f"model_file_{self._verb}_begin", model=model, model_file=file, size=size)
 
     def file_progress(self, model: str, file: str, size: int) -> None:
         """Emit at most one event an interval and file; the last one comes with :meth:`file_end` at the latest."""
         if self._throttle.passes((model, file)):
             self._held_back.pop((model, file), None)
-            self._emit("model_file_download_progress", model=model, model_file=file, size=size)
+            self._emit(f"model_file_{self._verb}_progress", model=model, model_file=file, size=size)
         else:
             self._held_back[model, file] = size
 
     def file_end(self, model: str, file: str, *, successful: bool) -> None:
         """See :class:`Reporter`."""
         if (size := self._held_back.pop((model, file), None)) is not None:
-            self._emit("model_file_download_progress", model=model, model_file=file, size=size)
+            self._emit(f"model_file_{self._verb}_progress", model=model, model_file=file, size=size)
         self._throttle.end((model, file))
-        self._emit("model_file_download_end", model=model, model_file=file, successful=successful)
+        self._emit(f"model_file_{self._verb}_end", model=model, model_file=file, successful=successful)
 
     def postprocessing_begin(self, model: str) -> None:
         """See :class:`Reporter`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlencode
 
 from omz.downloader import google_drive
@@ -21,6 +22,22 @@ from omz.downloader.web import (
     Web,
 )
 from omz.zoo.schema import AnySource, BundledSource, GoogleDriveSource, HttpSource, HuggingFaceSource
+
+
+class MemberSource(BundledSource):
+    """A file within an uncompressed archive of this machine; ``path`` is its name there."""
+
+    archive: Path
+    offset: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.archive.name}: {self.path}"
+
+
+def is_local(source: AnySource) -> bool:
+    """Tell whether a source needs no network."""
+    return isinstance(source, BundledSource)
 
 
 class SourceOpener:
@@ -63,6 +80,9 @@ class SourceOpener:
             SourceError: The source did not answer with a file; also raised while the stream is read.
         """
         match source:
+            case MemberSource():
+                with _member(source) as answer:
+                    yield answer
             case BundledSource():
                 with local(_bundled_path(source, folder)) as answer:
                     yield answer
@@ -104,6 +124,19 @@ def local(path: Path) -> Iterator[Stream]:
     """Open a file of this machine as a stream."""
     with path.open("rb") as stream:
         yield Stream(iter(lambda: stream.read(CHUNK_BYTES), b""), path.stat().st_size)
+
+
+@contextmanager
+def _member(source: MemberSource) -> Iterator[Stream]:
+    with source.archive.open("rb") as stream:
+        stream.seek(source.offset)
+        yield Stream(_portions(stream, source.size), source.size)
+
+
+def _portions(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while size and (chunk := stream.read(min(size, CHUNK_BYTES))):
+        size -= len(chunk)
+        yield chunk
 
 
 def _bundled_path(source: BundledSource, folder: Path) -> Path:
