@@ -161,24 +161,28 @@ def plan(
 def _look_at(model: Model, file: ModelFile, folder: Path, cancel: CancelToken) -> Finding:
     """Find out about the download of a file."""
     stored, final = folder / stored_name(model, file), folder / file.name
-    state, problem = State.OK, ""
     try:
-        if not is_whole(stored, file, cancel):
-            if stored != final and is_whole(final, file, cancel):
-                state, problem = State.PARTIAL, "is not post-processed"
-            elif stored.exists():
-                size = stored.stat().st_size
-                wrong = (
-                    f"has {size} bytes, not {file.size}" if file.size not in (None, size) else "wrong digest"
-                )
-                state, problem = State.CORRUPT, f"{stored.name}: {wrong}" if stored != final else wrong
-            elif held := held_bytes(stored):
-                state, problem = State.PARTIAL, f"{held} of {file.size or 'an unknown number of'} bytes"
-            else:
-                state, problem = State.MISSING, f"{stored.name} is not there" if final.exists() else ""
+        if is_whole(stored, file, cancel):
+            state, problem = State.OK, ""
+        elif stored != final and is_whole(final, file, cancel):
+            state, problem = State.PARTIAL, "is not post-processed"
+        elif stored.exists():
+            named = f"{stored.name}: " if stored != final else ""
+            state, problem = State.CORRUPT, named + _what_is_wrong(stored, file)
+        elif held := held_bytes(stored):
+            state, problem = State.PARTIAL, f"{held} of {file.size or 'an unknown number of'} bytes"
+        else:
+            state, problem = State.MISSING, f"{stored.name} is not there" if final.exists() else ""
     except OSError as error:
         state, problem = State.CORRUPT, f"cannot be read: {error.strerror}"
     return Finding(model.name, file.name, state, problem)
+
+
+def _what_is_wrong(path: Path, file: ModelFile) -> str:
+    if not path.is_file():
+        return "is a folder" if path.is_dir() else "is no file"
+    size = path.stat().st_size
+    return "wrong digest" if file.size in (None, size) else f"has {size} bytes, not {file.size}"
 
 
 def _results(
