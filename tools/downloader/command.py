@@ -189,6 +189,7 @@ def _choice(
 def _verify(args: argparse.Namespace, models: Sequence[Model | CompositeModel], precisions: set[str]) -> int:
     """Tell how the files of the models are; models with a file that is not ok have failed."""
     from omz.downloader import inventory
+    from omz.downloader.download import STOP_S
     from omz.downloader.pool import CancelToken, DaemonPool
 
     pool, cancel, output_dir = DaemonPool(args.jobs, "verify"), CancelToken(), args.output_dir.absolute()
@@ -197,14 +198,18 @@ def _verify(args: argparse.Namespace, models: Sequence[Model | CompositeModel], 
         return [f for stage in model.stages for f in inventory.verify(stage, precisions, output_dir, cancel)]
 
     futures = [(model, pool.submit(partial(findings, model))) for model in models]
-    failed = []
-    for model, future in futures:
-        for finding in future.result():
-            problem = f"  {finding.problem}" if finding.problem else ""
-            _tell(args, finding.event(), f"{finding.state:8} {finding.model}/{finding.file}{problem}")
-            if finding.state is not inventory.State.OK and model.name not in failed:
-                failed.append(model.name)
-    return command.report_failures(failed)
+    failed: dict[str, None] = {}  # an ordered set
+    try:
+        for model, future in futures:
+            for finding in future.result():
+                problem = f"  {finding.problem}" if finding.problem else ""
+                _tell(args, finding.event(), f"{finding.state:8} {finding.model}/{finding.file}{problem}")
+                if finding.state is not inventory.State.OK:
+                    failed[model.name] = None
+    finally:
+        cancel.set()  # for temporary folders to be removed after Ctrl-C
+        pool.close(STOP_S)
+    return command.report_failures(list(failed))
 
 
 def _plan(
