@@ -171,7 +171,8 @@ def test_the_bytes_are_always_these(zoo: Zoo, pack: Packer) -> None:
     folder.mkdir(parents=True)
     (folder / "net.bin").write_bytes(b"net")
     assert pack().status == 0
-    assert hashlib.sha256(pack.target.read_bytes()).hexdigest() == "7fd40198856e1debb1bd26c3ba10a5a47c3961973cff4bf4320b6f601da79f14"
+    digest = "7fd40198856e1debb1bd26c3ba10a5a47c3961973cff4bf4320b6f601da79f14"
+    assert hashlib.sha256(pack.target.read_bytes()).hexdigest() == digest
 
 
 def test_it_is_laid_out_as_a_mirror_and_as_a_models_folder(
