@@ -11,6 +11,7 @@ from omz.version import __version__
 #: command -> (module with ``main(argv)``, one line of help)
 COMMANDS = {
     "download": ("omz.downloader.command", "fetch and verify model files (omz_downloader)"),
+    "bundle": ("omz.downloader.bundle_command", "pack downloaded models for machines without a network"),
     "convert": ("omz.converter.command", "convert downloaded models to IR (omz_converter)"),
     "classify": ("omz.demos.classification_demo.command", "classify images or video (classification_demo)"),
     "benchmark": (

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from omz.errors import UsageError, ZooError
+from omz.redaction import RedactingFormatter, redacted
 from omz.version import __version__
 
 #: Messages quote what they refuse, and files from strangers may hold names of any length.
@@ -46,7 +47,9 @@ def run(
     except SystemExit as stop:  # argparse exits by itself; callers of main() get a status instead
         return stop.code if isinstance(stop.code, int) else USAGE
     level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s: %(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for library in ("urllib3", "filelock"):
         logging.getLogger(library).setLevel(logging.WARNING)
     try:
@@ -61,12 +64,12 @@ def run(
         return INTERRUPTED
     except (ZooError, OSError, MemoryError) as error:
         if args.verbose:
-            traceback.print_exc()
+            print(redacted(traceback.format_exc()), file=sys.stderr)
         print(f"{parser.prog}: error: {describe(error)}", file=sys.stderr)
         return USAGE if isinstance(error, UsageError) else FAILURE
     except Exception as error:  # a defect of ours: still one line for the user, and where to report it
         if args.verbose:
-            traceback.print_exc()
+            print(redacted(traceback.format_exc()), file=sys.stderr)
         print(
             f"{parser.prog}: internal error: {type(error).__name__}: {describe(error)}\n"
             "Please report this; run again with --verbose for the traceback.",
@@ -88,7 +91,7 @@ def describe(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         return "out of memory"
-    lines = [shortened(line) for line in str(error).splitlines() if line.strip()]
+    lines = [shortened(line) for line in redacted(str(error)).splitlines() if line.strip()]
     return "\n".join(lines[:2]) or type(error).__name__
 
 

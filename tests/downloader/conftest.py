@@ -6,13 +6,14 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from downloader.faults import FaultServer
 from downloader.loopback import Loopback
 
 from omz.downloader import command, download
@@ -24,6 +25,13 @@ Described = dict[str, Any]
 @pytest.fixture
 def server() -> Iterator[Loopback]:
     server = Loopback()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def faults() -> Iterator[FaultServer]:
+    server = FaultServer()
     yield server
     server.close()
 
@@ -85,15 +93,21 @@ class Zoo:
         captured = self._capsys.readouterr()
         return Result(status, captured.out, captured.err)
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: str,
+        prefix: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> subprocess.Popen[str]:
         """Run the command in a process of its own."""
         code = "import sys; from omz.downloader.command import main; sys.exit(main())"
         return subprocess.Popen(
-            [sys.executable, "-c", code, *self.arguments(*arguments)],
+            [*prefix, sys.executable, "-c", code, *self.arguments(*arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "NO_PROXY": "*"},
+            env={**os.environ, "NO_PROXY": "*"} if env is None else env,
             **options,
         )
 
@@ -105,5 +119,5 @@ def zoo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Zoo:
 
 def visible(folder: Path) -> dict[str, bytes]:
     """Return the files below ``folder`` that have a final name, with their bytes."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".omz.lock")
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -23,9 +24,12 @@ class Reply:
 
 
 class Loopback:
-    """``server.replies[path]`` is a list of replies; the last one is repeated for ever."""
+    """``server.replies[path]`` is a list of replies; the last one is repeated for ever.
 
-    def __init__(self) -> None:
+    Asked for whole addresses, it is a proxy that looks at the paths only. With ``context`` it speaks TLS.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.replies: dict[str, list[Reply]] = {}
         self.requests: list[str] = []
         self.headers: dict[str, str] = {}
@@ -46,7 +50,12 @@ class Loopback:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.root = f"http://127.0.0.1:{self._server.server_port}"
+        if context:
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.port = self._server.server_port
+        self.root = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import lzma
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
 
+from omz.downloader import archives
 from omz.downloader.archives import Limits, unpack
 from omz.downloader.pool import Cancelled, CancelToken
 from omz.errors import DownloadError
@@ -59,7 +62,9 @@ def test_good_archives(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zip", *MODES])
-@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "..", "a\\..\\x", "C:/x", "x\ny"])
+@pytest.mark.parametrize(
+    "name", ["../x", "/x", "a/../../x", "..", "a\\..\\x", "C:/x", "x\ny", "x\u202egpj.bin"]
+)
 def test_paths_that_lead_elsewhere(tmp_path: Path, kind: str, name: str) -> None:
     archive = make(tmp_path / "a", kind, {name: b"evil"})
     with pytest.raises(DownloadError, match="not plainly inside"):
@@ -93,6 +98,82 @@ def test_the_same_name_twice(tmp_path: Path, kind: str) -> None:
     archive = make(tmp_path / "a", kind, {"x": b"1", "./x": b"2"})
     with pytest.raises(DownloadError, match=r"'\./x' is there twice"):
         unpacked(archive, kind)
+
+
+@pytest.mark.parametrize("kind", ["zip", *MODES])
+@pytest.mark.parametrize(
+    ("one", "other", "problem"),
+    [
+        ("net.bin", "NET.bin", "one name on some disks"),
+        ("Dir/a", "dir/b", "one name on some disks"),
+        ("\u00e9", "e\u0301", "one name on some disks"),
+        ("a", "a/b", "'a/b' is there twice"),
+        ("a/b", "a", "'a' is there twice"),
+        ("folder", "x", "'folder' is there twice"),
+        (".omz.lock", "x", "keeps for its own files"),
+        ("a/.net.bin.part", "x", "keeps for its own files"),
+    ],
+)
+def test_names_in_each_others_way(tmp_path: Path, kind: str, one: str, other: str, problem: str) -> None:
+    with pytest.raises(DownloadError, match=problem):
+        unpacked(make(tmp_path / "a", kind, {one: b"1", other: b"2"}), kind)
+
+
+def test_tar_members_with_holes(tmp_path: Path) -> None:
+    """A sparse file of 64 KiB data and a petabyte of nothing."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size, info.mtime = tarfile.GNUTYPE_SPARSE, 512, 0
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[386:410] = b"%011o\0%011o\0" % (0, 512)
+    header[483:495] = b"%011o\0" % (1 << 32)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a").write_bytes(header + bytes(512 + 1024))
+    with tarfile.open(tmp_path / "a") as archive:
+        assert archive.next().size == 1 << 32  # type: ignore[union-attr]
+    with pytest.raises(DownloadError, match="'x' is packed in a way that is not accepted"):
+        unpacked(tmp_path / "a", "tar")
+
+
+@pytest.mark.parametrize("size", ["-512", "-100000", "99999999999999999999"])
+def test_tar_members_of_impossible_size(tmp_path: Path, size: str) -> None:
+    """By a pax header, which counts for more than the field of the plain header."""
+    with tarfile.open(tmp_path / "a", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("a"), io.BytesIO())
+        info = tarfile.TarInfo("x")
+        info.pax_headers = {"size": size}
+        archive.addfile(info, io.BytesIO())
+        archive.addfile(tarfile.TarInfo("z"), io.BytesIO())
+    with pytest.raises(DownloadError):
+        unpacked(tmp_path / "a", "tar")
+
+
+def global_header(number: int, size: int) -> bytes:
+    record = f" key{number}=".encode() + b"v" * size + b"\n"
+    record = str(len(record) + 5).encode() + record
+    info = tarfile.TarInfo("g")
+    info.type, info.size = tarfile.XGLTYPE, len(record)
+    return info.tobuf() + record + bytes(-len(record) % 512)
+
+
+def test_tar_headers_that_add_up_in_memory(tmp_path: Path) -> None:
+    """Each of them is small enough; by gzip they take next to nothing. In a row, and one before each member."""
+    headers = [global_header(number, 50_000) for number in range(10_000, 12_000)]
+    empty = tarfile.TarInfo("x").tobuf()
+    for name, between in (("row", b""), ("each", empty)):
+        (tmp_path / name).write_bytes(gzip.compress(between.join(headers) + bytes(1024), 1))
+        tracemalloc.start()
+        with pytest.raises(DownloadError):
+            unpacked(tmp_path / name, "gztar")
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+        tracemalloc.stop()
+
+
+def test_a_zip_directory_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = make_zip(tmp_path / "a", {str(number): b"" for number in range(2000)})
+    monkeypatch.setattr(archives, "ZIP_DIRECTORY_BYTES", 50_000)
+    with pytest.raises(DownloadError, match="directory is larger than 50000 bytes"):
+        unpacked(archive, "zip")
 
 
 @pytest.mark.parametrize("kind", ["zip", *MODES])
@@ -151,7 +232,7 @@ def test_several_xz_streams_are_one(tmp_path: Path) -> None:
 def test_truncated_archives(tmp_path: Path, kind: str) -> None:
     """At every 5 %, and within the last bytes, where the checksums are."""
     body = make(tmp_path / "a", kind, {"x": bytes(range(256)) * 40, "y": b"y" * 5000}).read_bytes()
-    for kept in [*range(0, len(body), len(body) // 20), *range(len(body) - 9, len(body))]:
+    for kept in {*range(0, len(body), len(body) // 20), *range(len(body) - 9, len(body))}:
         (tmp_path / "a").write_bytes(body[:kept])
         with pytest.raises(DownloadError, match=r"^a: [^\n]*$"):
             unpack(tmp_path / "a", kind, tmp_path / str(kept), limits=None, cancel=CancelToken())

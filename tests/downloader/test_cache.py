@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from downloader.conftest import Zoo, described, visible
-from downloader.loopback import Loopback
+from downloader.loopback import Loopback, Reply
+
+from omz.downloader import cache
 
 BODY = b"weights" * 10_000
 DIGITS = hashlib.sha384(BODY).hexdigest()
@@ -80,3 +85,128 @@ def test_old_staging_files_are_removed_and_fresh_ones_are_left(
     zoo.add("net", described("net.bin", BODY, server.serve("/net", BODY)))
     assert zoo.run("--cache_dir", str(tmp_path)).status == 0
     assert [path.name for path in staging.iterdir()] == ["fresh"]
+
+
+def test_the_layout_is_open_model_zoos(zoo: Zoo, server: Loopback, tmp_path: Path) -> None:
+    """What its ``DirCache.put`` made of a file with the content ``weights``."""
+    zoo.add("net", described("net.bin", b"weights", server.serve("/net", b"weights")))
+    assert zoo.run("--cache_dir", str(tmp_path / "cache")).status == 0
+    digits = "8f897288240c1d2f6903b9b919fed895ff5e30cccba49097b21f52ff2aa70665567d587ff5cbb7c37b009a42187c3d"
+    assert visible(tmp_path / "cache") == {f"1/e9/{digits}": b"weights"}
+
+
+@pytest.fixture
+def filled(zoo: Zoo, server: Loopback, tmp_path: Path) -> Path:
+    """A cache that holds the file of the model ``net``, and no source to fetch it from again."""
+    zoo.add("net", described("net.bin", BODY, server.serve("/net", BODY, Reply(b"", 404))))
+    assert zoo.run("--cache_dir", str(tmp_path)).status == 0
+    (zoo.output / "public/net/net.bin").unlink()
+    return tmp_path
+
+
+def test_entry_and_file_share_their_bytes(zoo: Zoo, filled: Path) -> None:
+    assert zoo.run("--cache_dir", str(filled)).status == 0
+    assert (zoo.output / "public/net/net.bin").samefile(entry(filled))
+
+
+def test_an_entry_with_other_permissions_is_copied(zoo: Zoo, filled: Path) -> None:
+    """As Open Model Zoo's tools leave them, readable by their owner only."""
+    entry(filled).chmod(0o600)
+    assert zoo.run("--cache_dir", str(filled)).status == 0
+    file = zoo.output / "public/net/net.bin"
+    assert not file.samefile(entry(filled))
+    assert file.stat().st_mode == (zoo.root / "public/net/model.yml").stat().st_mode
+    assert file.read_bytes() == BODY
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs a second file system")
+def test_a_cache_on_another_disk_is_copied(zoo: Zoo, filled: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        shutil.copytree(filled / "1", Path(other) / "1")
+        assert zoo.run("--cache_dir", other).status == 0
+        assert not (zoo.output / "public/net/net.bin").samefile(entry(Path(other)))
+    assert visible(zoo.output) == {"public/net/net.bin": BODY}
+
+
+def test_blocks_are_shared_where_the_file_system_can(
+    zoo: Zoo, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clone(out: int, request: int, source: int) -> int:
+        assert request == 0x40049409
+        os.sendfile(out, source, 0, len(BODY))
+        return 0
+
+    monkeypatch.setattr(cache.fcntl, "ioctl", clone)
+    assert zoo.run("--cache_dir", str(filled)).status == 0
+    assert visible(zoo.output) == {"public/net/net.bin": BODY}
+    assert not (zoo.output / "public/net/net.bin").samefile(entry(filled))
+
+
+def test_post_processing_leaves_the_entry_alone(zoo: Zoo, server: Loopback, tmp_path: Path) -> None:
+    body = b"dim: 10\n" * 100
+    step = {"$type": "regex_replace", "file": "a.txt", "pattern": "10", "replacement": "1"}
+    folder = zoo.add("net", described("a.txt", body, server.serve("/a", body)), postprocessing=[step])
+    for _ in range(3):
+        assert zoo.run("--cache_dir", str(tmp_path)).status == 0
+        digits = hashlib.sha384(body).hexdigest()
+        cached = tmp_path / "1" / digits[:2] / digits[2:]
+        assert cached.samefile(folder / "a.txt.orig")
+        assert cached.read_bytes() == body
+        assert (folder / "a.txt").read_bytes() == b"dim: 1\n" * 100
+        shutil.rmtree(folder)
+    assert server.count("/a") == 1
+
+
+def test_a_file_edited_in_place_spoils_no_other_run(zoo: Zoo, server: Loopback, tmp_path: Path) -> None:
+    zoo.add("net", described("net.bin", BODY, server.serve("/net", BODY)))
+    assert zoo.run("--cache_dir", str(tmp_path)).status == 0
+    with (zoo.output / "public/net/net.bin").open("r+b") as stream:
+        stream.write(b"edited")
+    assert zoo.run("--cache_dir", str(tmp_path)).status == 0
+    assert visible(zoo.output) == {"public/net/net.bin": BODY}
+    assert entry(tmp_path).read_bytes() == BODY
+    assert server.count("/net") == 2
+
+
+def test_a_wrong_descriptor_costs_no_entry(zoo: Zoo, filled: Path, server: Loopback) -> None:
+    """Its digest is that of the entry, its size or its other digest is not."""
+    server.serve("/wrong", BODY)
+    right = described("net.bin", BODY, f"{server.root}/wrong")
+    zoo.add("short", right | {"size": 5})
+    zoo.add("other", right | {"sha256": "0" * 64})
+    result = zoo.run("--name", "short,other", "--cache_dir", str(filled))
+    assert result.err.count("not usable from the cache") == 2
+    assert result.status == 1
+    assert entry(filled).read_bytes() == BODY
+
+
+def test_a_corrupt_entry_without_a_source_is_removed(zoo: Zoo, filled: Path) -> None:
+    entry(filled).write_bytes(b"x" * len(BODY))
+    assert zoo.run("--cache_dir", str(filled)).status == 1
+    assert not entry(filled).exists()
+    assert visible(zoo.output) == {}
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")
+def test_a_cache_that_is_read_only_serves_and_warns_once(zoo: Zoo, filled: Path, server: Loopback) -> None:
+    zoo.add("more", *(described(f"{n}.bin", bytes([n]), server.serve(f"/{n}", bytes([n]))) for n in range(5)))
+    for folder in (filled / "1", entry(filled).parent):
+        folder.chmod(0o555)
+    (filled / "1/staging").chmod(0o555)
+    # Root without this capability is refused like anybody.
+    unprivileged = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    run = zoo.start("--cache_dir", str(filled), prefix=unprivileged)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert err.count("the cache does not take") == 1
+    assert len(visible(zoo.output)) == 6
+
+
+def test_a_cache_that_is_no_folder_serves_nothing(zoo: Zoo, server: Loopback, tmp_path: Path) -> None:
+    """Or whose entry is a folder or a pipe, which would never end."""
+    zoo.add("net", described("net.bin", BODY, server.serve("/net", BODY)))
+    entry(tmp_path).parent.mkdir(parents=True)
+    os.mkfifo(entry(tmp_path))
+    assert zoo.run("--cache_dir", str(tmp_path)).status == 0
+    assert visible(zoo.output) == {"public/net/net.bin": BODY}
+    assert entry(tmp_path).read_bytes() == BODY

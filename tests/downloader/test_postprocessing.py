@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback
 
 from omz.downloader import postprocessing
+from omz.downloader.pool import Cancelled, CancelToken
 
 TEXT = "name: 'grüße'\r\ndim: 10\ndim: 10\n"
 
@@ -131,6 +135,51 @@ def test_a_replacement_that_fills_the_memory_is_stopped(
     assert result.status == 1
     assert "memory" in result.err
     assert visible(folder) == {"net.prototxt.orig": body}
+
+
+def test_a_replacement_that_fills_the_disk_is_stopped(
+    zoo: Zoo, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postprocessing, "MAX_TEXT_BYTES", 1_000_000)
+    body = b"a" * 10_001
+    file = described("net.prototxt", body, server.serve("/net", body))
+    folder = zoo.add("net", file, postprocessing=[replace("a", "x" * 100)])
+    result = zoo.run("--quiet")
+    assert result.status == 1
+    assert "pattern 'a': makes more than 1000000 bytes of the file" in result.err
+    assert visible(folder) == {"net.prototxt.orig": body}
+
+
+@pytest.mark.parametrize("how", ["processor time", "the parent's clock", "Ctrl-C"])
+def test_no_worker_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(postprocessing, "REGEX_SECONDS", 1 if how == "processor time" else 0.25)
+    source = tmp_path / "net.prototxt"
+    source.write_bytes(b"a" * 50)
+    request = {
+        "source": str(source),
+        "target": str(tmp_path / "out"),
+        "pattern": "(a+)+$(?<=b)",
+        "replacement": "x",
+        "count": 0,
+        "seconds": 1 if how == "processor time" else 60,
+        "memory_bytes": 1 << 30,
+        "result_bytes": 1000,
+    }
+    workers = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *args, **options: workers.append(popen(*args, **options)) or workers[-1]
+    )
+    cancel = CancelToken()
+    if how == "Ctrl-C":
+        threading.Timer(0.3, cancel.set).start()
+        with pytest.raises(Cancelled):
+            postprocessing._run_worker(request, cancel)
+    else:
+        assert "takes longer" in str(postprocessing._run_worker(request, cancel)["error"])
+    (worker,) = workers
+    assert worker.returncode == -signal.SIGKILL
+    assert not Path(f"/proc/{worker.pid}").exists()
 
 
 def test_text_that_is_none_or_too_much(zoo: Zoo, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

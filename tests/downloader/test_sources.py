@@ -13,7 +13,9 @@ from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
 
 from omz.downloader import download
-from omz.downloader.sources import SourceError, SourceOpener, plain, retry_after
+from omz.downloader.google_drive import confirmed_address
+from omz.downloader.sources import SourceOpener
+from omz.downloader.web import SourceError, plain, retry_after
 from omz.zoo.schema import HttpSource
 
 BODY = b"layer { }\n" * 1000
@@ -94,6 +96,64 @@ def test_google_drive_is_asked_past_the_confirmation_page(zoo: Zoo, drive: Loopb
     assert zoo.run().status == 0
     assert visible(folder) == {"net.bin": BODY}
     assert drive.requests == ["/drive?id=ab_C-1&export=download&confirm=t"]
+
+
+FORM = """<html><head><title>Google Drive - Virus scan warning</title></head><body>
+<form action="/search"><input type="hidden" name="q" value=""></form>
+<form id="download-form" action="{0}/confirmed" method="get"><input type="submit" value="Download anyway"/>
+<input type="hidden" name="id" value="ab_C-1"><input type="hidden" name="export" value="download">
+<input type="hidden" name="confirm" value="t&amp;x"><input type="hidden" name="uuid" value="1-2-3"></form>
+</body></html>"""
+LINK = """<html><title>Virus scan warning</title><a href="/uc?export=download&amp;x=1">no</a>
+<a id="uc-download-link" href="/confirmed?export=download&amp;confirm=Xy_1&amp;id=ab_C-1">Download anyway</a></html>"""
+
+
+@pytest.mark.parametrize(
+    ("page", "asked"),
+    [
+        (FORM, "/confirmed?id=ab_C-1&export=download&confirm=t%26x&uuid=1-2-3"),
+        (LINK, "/confirmed?export=download&confirm=Xy_1&id=ab_C-1"),
+    ],
+)
+def test_google_drives_confirmation_page_is_confirmed(
+    zoo: Zoo, drive: Loopback, page: str, asked: str
+) -> None:
+    drive.serve("/drive", Reply(page.format(drive.root).encode(), headers=HTML))
+    drive.serve("/confirmed", BODY)
+    folder = zoo.add("net", described("net.bin", BODY, {"$type": "google_drive", "id": "ab_C-1"}))
+    assert zoo.run().status == 0
+    assert visible(folder) == {"net.bin": BODY}
+    assert drive.requests[1:] == [asked]
+
+
+def test_google_drives_quota_page_is_told_by_its_title(zoo: Zoo, drive: Loopback) -> None:
+    drive.serve("/drive", Reply(FORM.format(drive.root).encode(), headers=HTML))
+    quota = b"<html><title>Google Drive - Quota exceeded</title></html>"
+    drive.serve("/confirmed", Reply(quota, headers=HTML))
+    zoo.add("net", described("net.bin", BODY, {"$type": "google_drive", "id": "ab_C-1"}))
+    result = zoo.run()
+    assert result.status == 1
+    assert "sent an HTML page ('Google Drive - Quota exceeded') instead of the file" in result.err
+    assert len(drive.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "confirmed"),
+    [
+        ("https://drive.usercontent.google.com/download?confirm=t", True),
+        ("https://doc-0.googleusercontent.com/download?confirm=t", True),
+        ("https://evil.example/download?confirm=t", False),
+        ("https://notgoogle.com/download?confirm=t", False),
+        ("/download?confirm=t", True),
+        ("http://drive.usercontent.google.com/download?confirm=t", False),
+        ("/download", False),
+        ("https://[broken/?confirm=t", False),
+    ],
+)
+def test_only_googles_own_buttons_are_pressed(address: str, confirmed: bool) -> None:
+    page = f'<a href="{address}">Download anyway</a>'.encode()
+    found = confirmed_address(page, "https://drive.usercontent.google.com/download?id=1")
+    assert (found is not None) == confirmed
 
 
 def test_html_from_google_drive_is_never_a_model(zoo: Zoo, drive: Loopback) -> None:

@@ -152,6 +152,11 @@ REPLACED = [
     ("name: net.prototxt", "name: .", "files[0].name", "relative path"),
     ("name: net.prototxt", "name: net.caffemodel", "", "expected each file once; 'net.caffemodel'"),
     ("name: net.prototxt", "name: net.caffemodel/x", "", "'net.caffemodel' to be a file or a folder"),
+    ("name: net.prototxt", "name: NET.caffemodel", "", "expected each file once; 'NET.caffemodel'"),
+    ("name: net.prototxt", "name: net.caffemodel.orig", "", "expected each file once; 'net.caffemodel.orig'"),
+    ("name: net.prototxt", "name: NET.caffemodel/x", "", "'NET.caffemodel' to be a file or a folder"),
+    ("name: net.prototxt", "name: a/.omz.lock", "", "no file of the toolkit's own names; got 'a/.omz.lock'"),
+    ("'dim: (10)'", f"'{'a' * 1001}'", "postprocessing[0].pattern", "at most 1000 characters"),
     ("file: net.prototxt", "file: ../../x", "postprocessing[0].file", "without '..'"),
     ("'dim: (10)'", "'dim: (10'", "postprocessing[0].pattern", "expected a regular expression (missing )"),
     ("'dim: 1'", "'dim: \\2'", "postprocessing[0]", "expected a 'replacement' that fits the pattern"),
@@ -394,3 +399,17 @@ def test_any_bytes_give_a_descriptor_error(tmp_path_factory, content):
     with pytest.raises(DescriptorError) as caught:
         catalogue.load_model(path, path.parent.parent)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pattern_that_never_ends_does_not_delay_the_catalogue(good, write, root):
+    """Even on no text at all it tries 10^12 ways; it runs in a process of its own, and only if it is wanted."""
+    slow = "(?:" * 4 + "(?:a|)" + "{1000})" * 4 + "b"
+    path = write(good.replace("'dim: (10)'", f"'{slow}'").replace("'dim: 1'", "'x'"))
+    assert catalogue.load_model(path, root).postprocessing[0].pattern == slow
+
+
+def test_a_replacement_may_name_a_group(good, write, root):
+    named = good.replace("'dim: (10)'", r"'(a)(?P<number>\d+)'")
+    catalogue.load_model(write(named.replace("'dim: 1'", r"'\1\g<number>\2'")), root)
+    with pytest.raises(DescriptorError, match="'replacement' that fits the pattern"):
+        catalogue.load_model(write(named.replace("'dim: 1'", r"'\g<digits>'")), root)

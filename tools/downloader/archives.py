@@ -11,20 +11,23 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Self, cast
+from unicodedata import normalize
 
 from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import writing
+from omz.zoo.fields import is_private
 
 CHUNK_BYTES = 1 << 20
 XZ_MEMORY_BYTES = 256 << 20  # `xz -9` needs 65 MiB
-TAR_HEADER_BYTES = 1 << 20  # of a long name or of pax headers, which tarfile reads into memory
+TAR_HEADER_BYTES = 64 << 10  # of a long name or of pax headers, which tarfile reads into memory
+ZIP_DIRECTORY_BYTES = 32 << 20  # which zipfile reads into memory; 300 bytes for each member at most
 _TAR_EXTENSIONS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -91,63 +94,62 @@ class _Unpacker:
         self._archive, self._target, self._cancel = archive, target, cancel
         self._members, self._most_members = 0, limits.members
         self._bytes, self._most_bytes = 0, limits.bytes_for(archive)
+        self._names = Names(archive.name)
         self.files: list[PurePosixPath] = []
 
     def unpack_zip(self) -> None:
-        with zipfile.ZipFile(self._archive) as archive:
+        with _BoundedReads(self._archive) as raw, zipfile.ZipFile(raw) as archive:
             members = archive.infolist()
             require_space(self._target.parent, sum(member.file_size for member in members))
             for member in members:
                 mode = member.external_attr >> 16
                 if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise self._refusal(member.filename, "is a link or a device")
+                    raise self._names.refusal(member.filename, "is a link or a device")
                 if member.compress_type == zipfile.ZIP_LZMA:  # its memory cannot be bounded
-                    raise self._refusal(member.filename, "is packed in a way that is not accepted")
+                    raise self._names.refusal(member.filename, "is packed in a way that is not accepted")
                 with ExitStack() as stack:
                     content = None if member.is_dir() else stack.enter_context(archive.open(member))
                     self._add(member.filename, content, member.file_size)
 
     def unpack_tar(self, kind: str) -> None:
-        with (
-            _decompressed(self._archive, kind) as stream,
-            tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedTarInfo) as archive,
-        ):
-            for member in archive:
-                if not (member.isreg() or member.isdir()):
-                    raise self._refusal(member.name, "is a link or a device")
-                content = archive.extractfile(member) if member.isreg() else None
-                self._add(member.name, content, member.size)
+        with _decompressed(self._archive, kind) as stream:
+            counted = _Counted(stream, self._count)
+            with tarfile.open(
+                fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=BoundedTarInfo
+            ) as archive:
+                for member in archive:
+                    require_plain_member(member, archive, self._names)
+                    self._add(member.name, archive.extractfile(member), member.size)
             # Behind the end mark of the tar are the checksums of the compressed stream.
-            while chunk := stream.read(CHUNK_BYTES):
-                self._count(len(chunk))
+            while counted.read(CHUNK_BYTES):
+                pass
 
     def _add(self, name: str, content: IO[bytes] | None, size: int) -> None:
+        """Write one member; ``content`` is None for a folder."""
         self._members += 1
         if self._members > self._most_members:
             raise DownloadError(f"{self._archive.name}: holds more than {self._most_members} members")
-        path = self._checked(name)
-        if content is None:
-            with writing(self._target / path, DownloadError):
-                (self._target / path).mkdir(parents=True, exist_ok=True)
-            return
-        if path == PurePosixPath():
-            raise self._refusal(name, "has no name")
+        path = self._names.checked(name, is_folder=content is None)
         with writing(self._target / path, DownloadError):
-            (self._target / path).parent.mkdir(parents=True, exist_ok=True)
-        try:
+            folder = path if content is None else path.parent
+            (self._target / folder).mkdir(parents=True, exist_ok=True)
+        if content is None:
+            return
+        with writing(self._target / path, DownloadError):
             out = (self._target / path).open("xb")
-        except FileExistsError:
-            raise self._refusal(name, "is there twice") from None
         with out:
             if self._copy(content, out) != size:
-                raise self._refusal(name, "is truncated")
+                raise self._names.refusal(name, "is truncated")
         self.files.append(path)
 
     def _copy(self, content: IO[bytes], out: BinaryIO) -> int:
         copied = 0
         while chunk := content.read(CHUNK_BYTES):
             copied += len(chunk)
-            self._count(len(chunk))
+            if isinstance(
+                content, zipfile.ZipExtFile
+            ):  # of a tar every byte is counted, as headers may be bombs, too
+                self._count(len(chunk))
             with writing(self._target, DownloadError):
                 out.write(chunk)
         return copied
@@ -158,22 +160,88 @@ class _Unpacker:
         if self._bytes > self._most_bytes:
             raise DownloadError(f"{self._archive.name}: unpacks to more than {self._most_bytes} bytes")
 
-    def _checked(self, name: str) -> PurePosixPath:
+
+class Names:
+    """The names of an archive's members: each once, plainly inside the folder, on every kind of disk."""
+
+    def __init__(self, archive: str) -> None:
+        self._archive = archive
+        #: By the name that a disk without upper case knows it by: the path, and whether it is a folder.
+        self._seen: dict[str, tuple[PurePosixPath, bool]] = {}
+
+    def checked(self, name: str, *, is_folder: bool) -> PurePosixPath:
+        """Return the path of a member.
+
+        Raises:
+            DownloadError: It leads elsewhere, has odd characters, or is in the way of another one.
+        """
         path = PurePosixPath(name)
-        odd = "\\" in name or _DRIVE.match(name) or any(ord(c) < 32 for c in name)
+        odd = "\\" in name or _DRIVE.match(name) or not name.isprintable()
         if odd or path.is_absolute() or ".." in path.parts:
-            raise self._refusal(name, "is not plainly inside the folder")
+            raise self.refusal(name, "is not plainly inside the folder")
+        if is_private(path):
+            raise self.refusal(name, "has a name that the toolkit keeps for its own files")
+        if path == PurePosixPath():
+            if is_folder:
+                return path
+            raise self.refusal(name, "has no name")
+        for folder in list(path.parents)[-2::-1]:  # from the outermost one, without "."
+            self._take(name, folder, is_folder=True)
+        self._take(name, path, is_folder=is_folder)
         return path
 
-    def _refusal(self, name: str, why: str) -> DownloadError:
-        return DownloadError(f"{self._archive.name}: member {name[:200]!r} {why}; nothing was unpacked")
+    def refusal(self, name: str, why: str) -> DownloadError:
+        """Return the error for a member that is not accepted."""
+        return DownloadError(f"{self._archive}: member {name[:200]!r} {why}; nothing was unpacked")
+
+    def _take(self, name: str, path: PurePosixPath, *, is_folder: bool) -> None:
+        known = self._seen.setdefault(normalize("NFC", str(path)).casefold(), (path, is_folder))
+        first = known[0] is path
+        if known[0] != path:
+            raise self.refusal(name, f"and {str(known[0])[:200]!r} are one name on some disks")
+        if known[1] != is_folder or not (first or is_folder):
+            raise self.refusal(name, "is there twice")
 
 
-class _BoundedTarInfo(tarfile.TarInfo):
+def require_plain_member(member: tarfile.TarInfo, archive: tarfile.TarFile, names: Names) -> None:
+    """Raise :class:`DownloadError` unless a member of a tar is a plain file or a folder, with small headers."""
+    if not (member.isreg() or member.isdir()):
+        raise names.refusal(member.name, "is a link or a device")
+    if member.sparse is not None or member.size < 0:
+        raise names.refusal(member.name, "is packed in a way that is not accepted")
+    if sum(map(len, archive.pax_headers.values())) > TAR_HEADER_BYTES:  # those for all members add up
+        raise names.refusal(member.name, f"comes after headers of more than {TAR_HEADER_BYTES} bytes")
+
+
+class _Counted:
+    """Reads a stream and tells how many bytes have come out of it."""
+
+    def __init__(self, stream: IO[bytes], count: Callable[[int], None]) -> None:
+        self._stream, self._count = stream, count
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._count(len(data))
+        return data
+
+
+class _BoundedReads(io.FileIO):
+    """A file of which nobody reads much at once, whatever size the file says that its parts have."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        most = ZIP_DIRECTORY_BYTES + 1
+        data = super().read(most if size is None or size < 0 else min(size, most))
+        if len(data) == most:
+            raise zipfile.BadZipFile(f"its directory is larger than {ZIP_DIRECTORY_BYTES} bytes")
+        return data
+
+
+class BoundedTarInfo(tarfile.TarInfo):
     """Refuses the extension headers with which a small archive could fill the memory."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Parse a header, see tarfile."""
         info = super().frombuf(buf, encoding, errors)
         if info.type in _TAR_EXTENSIONS and info.size > TAR_HEADER_BYTES:
             raise DownloadError(f"a header of the archive is larger than {TAR_HEADER_BYTES} bytes")

@@ -9,12 +9,14 @@ from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 
 from omz.command import describe
+from omz.downloader.addresses import Whence
 from omz.downloader.cache import Cache
 from omz.downloader.files import folder_lock, remove_leftovers
 from omz.downloader.hashes import is_whole
 from omz.downloader.pool import Cancelled, CancelToken, DaemonPool
 from omz.downloader.postprocessing import postprocess, stored_name
 from omz.downloader.progress import NullReporter, Reporter
+from omz.downloader.resume import remove_partials
 from omz.downloader.sources import SourceOpener
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError, ZooError
@@ -34,8 +36,10 @@ def download_models(
     cache_dir: Path | None = None,
     attempts: int = 5,
     jobs: int = 1,
+    segments: int = 1,
     precisions: Collection[str] | None = None,
     reporter: Reporter | None = None,
+    sources: Whence | None = None,
     opener: SourceOpener | None = None,
     backoff: Backoff | None = None,
 ) -> list[str]:
@@ -45,10 +49,13 @@ def download_models(
         models: Composite models bring all their stages.
         output_dir: Each model goes to its own ``subdirectory`` below.
         cache_dir: A cache of files in Open Model Zoo's layout, made if missing.
-        attempts: How often each source is asked at most, at least 1.
+        attempts: How often in a row each source is asked in vain at most, at least 1.
         jobs: How many files are on their way at once, of one or of several models, at least 1.
+        segments: How many connections one large file may use at once, where its server allows it, at least 1.
         precisions: Files in a folder named after another precision are left out; all of them by default.
         reporter: Told about the progress.
+        sources: Where the files are to be had, in the order in which that is to be tried; by default, what the
+            descriptors say.
         opener: Opens the sources.
         backoff: How long to wait between attempts.
 
@@ -57,16 +64,23 @@ def download_models(
     """
     transfer = Transfer(
         attempts=attempts,
+        segments=segments,
         cache=Cache(cache_dir) if cache_dir else None,
         opener=opener or SourceOpener(),
         backoff=backoff or Backoff(),
     )
     wanted = frozenset(PRECISIONS if precisions is None else precisions)
-    return _Run(transfer, output_dir, wanted, reporter or NullReporter(), jobs).run(models)
+    whence = sources or (lambda _, file: file.sources)
+    return _Run(transfer, output_dir, wanted, reporter or NullReporter(), jobs, whence).run(models)
 
 
 def selected_files(model: Model, precisions: Collection[str]) -> list[ModelFile]:
-    """Return the files of a model that ``precisions`` ask for: all but those of other precisions."""
+    """Return the files of a model that ``precisions`` ask for: all but those of other precisions.
+
+    There is none of a model that comes in other precisions only.
+    """
+    if model.precisions and not set(precisions).intersection(model.precisions):
+        return []
 
     def precision(file: ModelFile) -> str:
         return PurePosixPath(file.name).parts[0] if "/" in file.name else ""
@@ -82,20 +96,29 @@ class _Run:
     """
 
     def __init__(
-        self, transfer: Transfer, output_dir: Path, precisions: frozenset[str], reporter: Reporter, jobs: int
+        self,
+        transfer: Transfer,
+        output_dir: Path,
+        precisions: frozenset[str],
+        reporter: Reporter,
+        jobs: int,
+        whence: Whence,
     ) -> None:
         self._transfer, self._output_dir, self._reporter = transfer, output_dir, reporter
-        self._precisions = precisions
+        self._precisions, self._whence = precisions, whence
         self._cancel: CancelToken = transfer.cancel
         self._models, self._files = DaemonPool(jobs, "model"), DaemonPool(jobs, "file")
         self._locked: set[Path] = set()
 
     def run(self, models: Sequence[Model | CompositeModel]) -> list[str]:
+        # By their places, as a stage may have been selected by itself as well.
+        stages = {stage.subdirectory: stage for model in models for stage in model.stages}
+        files = [file for stage in stages.values() for file in selected_files(stage, self._precisions)]
+        self._reporter.run_begin(len(files), sum(file.size or 0 for file in files))
         futures: dict[PurePosixPath, Future[bool]] = {}
         try:
-            for stage in (stage for model in models for stage in model.stages):
-                if stage.subdirectory not in futures:  # a stage may have been selected by itself as well
-                    futures[stage.subdirectory] = self._submit(stage)
+            for place, stage in stages.items():
+                futures[place] = self._submit(stage)
             failed = {place for place, future in futures.items() if not future.result()}
         except BaseException:
             self._stop()
@@ -177,15 +200,17 @@ class _Run:
                 target = folder / stored_name(model, file)
                 with writing(target, DownloadError):
                     target.parent.mkdir(parents=True, exist_ok=True)
+                sources = {"source": self._whence(model, file), "original_source": None}
                 self._transfer.fetch(
-                    file,
+                    file.model_copy(update=sources),
                     target,
                     model.directory,
                     lambda size: self._reporter.file_progress(model.name, file.name, size),
                 )
             else:
-                there = (folder / stored_name(model, file)).stat().st_size
-                self._reporter.file_progress(model.name, file.name, there)
+                there = folder / stored_name(model, file)
+                remove_partials(there)
+                self._reporter.file_progress(model.name, file.name, there.stat().st_size)
             if file.known_digits:
                 log.info(
                     "%s: %s: checked by the first %d digits of its SHA-256, all that is known of it",

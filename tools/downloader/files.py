@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
-from omz.files import PRIVATE_PREFIX, PRIVATE_SUFFIX
+from omz.files import machine, private_machine
 
 log = logging.getLogger(__name__)
 
 LOCK_NAME = ".omz.lock"
+#: What another machine has left is taken for dead after this time, in seconds.
+STALE_S = 24 * 3600
+#: A lock is taken for stale after nothing has changed in its folder for so long. Longer than any silence or pause.
+STALE_LOCK_S = 300.0
 
 
 def require_space(folder: Path, size: int) -> None:
@@ -27,8 +34,14 @@ def require_space(folder: Path, size: int) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the private files and folders that killed runs have left in ``folder`` or below."""
-    for path in sorted(folder.rglob(f"{PRIVATE_PREFIX}*{PRIVATE_SUFFIX}")):
+    """Remove the private files and folders that killed runs have left in ``folder`` or below.
+
+    Those of other machines, which no lock of ours may keep off, must be old.
+    """
+    for path in sorted(folder.rglob(".omz-*.part")):
+        maker = private_machine(path.name)
+        if maker is None or not path.exists() or (maker != machine() and age_s(path) < STALE_S):
+            continue
         log.debug("removing %s, left over from a run that was killed", path)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -36,16 +49,26 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def age_s(path: Path) -> float:
+    """Return the seconds since a file was written to; 0 if it has gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 @contextmanager
 def folder_lock(folder: Path, cancel: CancelToken) -> Iterator[bool]:
-    """Hold the lock of a model's folder; yield whether it could be had.
+    """Hold the lock of a model's folder; yield whether it could be had, and keeps others off.
 
-    Where the folder or the file system takes no lock (read-only, some network disks) the work goes on without:
-    temporary names are private and files appear by renaming, so the lock saves work only.
+    Where the folder or the file system takes no lock (read-only, some network disks) or takes it for show, the work
+    goes on without, and so it does if the lock looks stale: temporary names are private and files appear by renaming,
+    so the lock saves work only.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK_NAME, thread_local=False)
+    path = folder / LOCK_NAME
+    lock = FileLock(path, thread_local=False)
     told = held = False
     while not held:
         try:
@@ -56,10 +79,41 @@ def folder_lock(folder: Path, cancel: CancelToken) -> Iterator[bool]:
             if not told:
                 log.info("%s: waiting for another process that is working here", folder)
                 told = True
+            if _silence_s(folder) > STALE_LOCK_S:
+                log.warning("%s: nobody works here any more; going on without the lock %s", folder, path)
+                break
         except (OSError, NotImplementedError) as error:
             log.debug("%s: no lock: %s", folder, error)
             break
     try:
-        yield held
+        yield held and keeps_off(path)
     finally:
         lock.release()
+
+
+def keeps_off(path: Path) -> bool:
+    """Tell whether the lock that somebody holds on ``path`` refuses a second one, as not all file systems do."""
+    try:
+        second = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not take_lock(second)
+    finally:
+        os.close(second)
+
+
+def take_lock(descriptor: int) -> bool:
+    """Take the lock on an open file for as long as it is open; return whether nobody else has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # no locks here, so that nobody has one
+        log.debug("no lock: %s", error)
+    return True
+
+
+def _silence_s(folder: Path) -> float:
+    """Return for how long nothing has changed in ``folder`` or below."""
+    return min(map(age_s, [folder, *folder.rglob("*")]))

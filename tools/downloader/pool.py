@@ -46,6 +46,11 @@ class DaemonPool:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def size(self) -> int:
+        """How many threads there are."""
+        return len(self._threads)
+
     def submit(self, task: Callable[[], Result]) -> Future[Result]:
         """Queue a task; tasks start in the order in which they are submitted."""
         future: Future[Result] = Future()

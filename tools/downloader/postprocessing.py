@@ -27,11 +27,11 @@ from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import private_path, writing
-from omz.zoo.schema import Model, ModelFile, RegexReplace, UnpackArchive
+from omz.zoo.schema import ORIGINAL_SUFFIX, Model, ModelFile, RegexReplace, UnpackArchive
 
 log = logging.getLogger(__name__)
 
-MAX_TEXT_BYTES = 64 << 20
+MAX_TEXT_BYTES = 64 << 20  # before and after
 REGEX_SECONDS = 30
 REGEX_MEMORY_BYTES = 2 << 30
 
@@ -39,7 +39,7 @@ REGEX_MEMORY_BYTES = 2 << 30
 def stored_name(model: Model, file: ModelFile) -> str:
     """Return the name, below the model's folder, under which ``file`` is stored as it was downloaded."""
     touched = {step.file for step in model.postprocessing}
-    return f"{file.name}.orig" if file.name in touched else file.name
+    return f"{file.name}{ORIGINAL_SUFFIX}" if file.name in touched else file.name
 
 
 def postprocess(
@@ -52,23 +52,36 @@ def postprocess(
     Raises:
         DownloadError: A step could not be done; names the file and the step. Nothing has changed in ``folder``.
     """
+    with _private_folder(folder) as results:
+        produce(model, files, folder, results, cancel, limits)
+        _publish(results, folder)
+
+
+def produce(
+    model: Model,
+    files: Sequence[ModelFile],
+    folder: Path,
+    results: Path,
+    cancel: CancelToken,
+    limits: Limits | None = None,
+) -> list[str]:
+    """Like :func:`postprocess`, with what comes out in the empty folder ``results``; returns its names there."""
     originals = {file.name: folder / stored_name(model, file) for file in files}
     left_out = {file.name for file in model.files} - originals.keys()
-    with _private_folder(folder) as results:
-        for step in model.postprocessing:
-            if step.file in left_out:
-                continue
-            source = results / step.file
-            if not source.is_file():
-                source = originals.get(step.file, source)
-            if not source.is_file():
-                raise DownloadError(f"{step.file}: {step.type}: no such file was downloaded or unpacked")
-            if isinstance(step, UnpackArchive):
-                _unpack(step, source, results, cancel, limits)
-            else:
-                _replace(step, source, results / step.file, cancel)
-        _refuse_overwriting(model, results)
-        _publish(results, folder)
+    for step in model.postprocessing:
+        if step.file in left_out:
+            continue
+        source = results / step.file
+        if not source.is_file():
+            source = originals.get(step.file, source)
+        if not source.is_file():
+            raise DownloadError(f"{step.file}: {step.type}: no such file was downloaded or unpacked")
+        if isinstance(step, UnpackArchive):
+            _unpack(step, source, results, cancel, limits)
+        else:
+            _replace(step, source, results / step.file, cancel)
+    _refuse_overwriting(model, results)
+    return [path.relative_to(results).as_posix() for path in _files(results)]
 
 
 @contextmanager
@@ -119,6 +132,7 @@ def _replace(step: RegexReplace, source: Path, target: Path, cancel: CancelToken
             "count": step.count,
             "seconds": REGEX_SECONDS,
             "memory_bytes": REGEX_MEMORY_BYTES,
+            "result_bytes": MAX_TEXT_BYTES,
         },
         cancel,
     )

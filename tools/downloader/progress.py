@@ -9,7 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,9 @@ class Reporter(Protocol):
     Models and files are named as in the catalogue and in the descriptor; sizes are in bytes, None if not known.
     """
 
+    def run_begin(self, num_files: int, size: int) -> None:
+        """A run begins; its ``num_files`` files have ``size`` bytes, as far as that is known."""
+
     def model_begin(self, model: str, num_files: int) -> None:
         """The download of ``num_files`` files begins."""
 
@@ -33,7 +39,7 @@ class Reporter(Protocol):
         """The work on a file begins, which will have ``size`` bytes."""
 
     def file_progress(self, model: str, file: str, size: int) -> None:
-        """``size`` bytes have arrived; less than before when a transfer starts again."""
+        """``size`` bytes are there; at first those of an earlier run, less than before when a transfer starts again."""
 
     def file_end(self, model: str, file: str, *, successful: bool) -> None:
         """The work on a file has ended."""
@@ -47,6 +53,9 @@ class Reporter(Protocol):
 
 class NullReporter:
     """Tells nobody; the base of those that leave something out."""
+
+    def run_begin(self, num_files: int, size: int) -> None:
+        """See :class:`Reporter`."""
 
     def model_begin(self, model: str, num_files: int) -> None:
         """See :class:`Reporter`."""
@@ -120,10 +129,19 @@ class LogReporter(NullReporter):
         self._throttle.end((model, file))
 
 
-class JsonReporter:
-    """Open Model Zoo's progress report: one JSON object a line, told apart by ``$type``."""
+class JsonReporter(NullReporter):
+    """Open Model Zoo's progress report: one JSON object a line, told apart by ``$type``.
 
-    def __init__(self, stream: TextIO, interval_s: float = JSON_INTERVAL_S) -> None:
+    Args:
+        stream: Where to.
+        interval_s: Between two reports of how far a file is, in seconds.
+        verb: What is done with files, for ``$type``.
+    """
+
+    def __init__(
+        self, stream: TextIO, interval_s: float = JSON_INTERVAL_S, *, verb: str = "download"
+    ) -> None:
+        self._verb = verb
         self._stream, self._lock = stream, threading.Lock()
         self._throttle = _Throttle(interval_s)
         self._held_back: dict[tuple[str, str], int] = {}
@@ -136,30 +154,30 @@ class JsonReporter:
 
     def model_begin(self, model: str, num_files: int) -> None:
         """See :class:`Reporter`."""
-        self._emit("model_download_begin", model=model, num_files=num_files)
+        self._emit(f"model_{self._verb}_begin", model=model, num_files=num_files)
 
     def model_end(self, model: str, *, successful: bool) -> None:
         """See :class:`Reporter`."""
-        self._emit("model_download_end", model=model, successful=successful)
+        self._emit(f"model_{self._verb}_end", model=model, successful=successful)
 
     def file_begin(self, model: str, file: str, size: int | None) -> None:
         """See :class:`Reporter`."""
-        self._emit("model_file_download_begin", model=model, model_file=file, size=size)
+        self._emit(f"model_file_{self._verb}_begin", model=model, model_file=file, size=size)
 
     def file_progress(self, model: str, file: str, size: int) -> None:
         """Emit at most one event an interval and file; the last one comes with :meth:`file_end` at the latest."""
         if self._throttle.passes((model, file)):
             self._held_back.pop((model, file), None)
-            self._emit("model_file_download_progress", model=model, model_file=file, size=size)
+            self._emit(f"model_file_{self._verb}_progress", model=model, model_file=file, size=size)
         else:
             self._held_back[model, file] = size
 
     def file_end(self, model: str, file: str, *, successful: bool) -> None:
         """See :class:`Reporter`."""
         if (size := self._held_back.pop((model, file), None)) is not None:
-            self._emit("model_file_download_progress", model=model, model_file=file, size=size)
+            self._emit(f"model_file_{self._verb}_progress", model=model, model_file=file, size=size)
         self._throttle.end((model, file))
-        self._emit("model_file_download_end", model=model, model_file=file, successful=successful)
+        self._emit(f"model_file_{self._verb}_end", model=model, model_file=file, successful=successful)
 
     def postprocessing_begin(self, model: str) -> None:
         """See :class:`Reporter`."""
@@ -171,7 +189,7 @@ class JsonReporter:
 
 
 class BarReporter(NullReporter):
-    """A bar for each file that is on its way, on a terminal; a context manager, as it takes over stderr."""
+    """A bar for each file that is on its way and one for all; a context manager, as it takes over stderr."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
@@ -193,7 +211,11 @@ class BarReporter(NullReporter):
             console=Console(file=stream, stderr=stream is None),
             redirect_stdout=False,
         )
-        self._tasks: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._arrived: dict[tuple[str, str], int] = {}
+        self._all: TaskID | None = None
+        self._expected = self._all_arrived = 0
 
     def __enter__(self) -> Self:
         before = sys.stderr
@@ -212,22 +234,45 @@ class BarReporter(NullReporter):
         for handler, stream in self._handlers:
             if stream is not None:
                 handler.setStream(stream)
+        if self._all is not None:
+            self._progress.remove_task(self._all)
         self._progress.stop()
+
+    def run_begin(self, num_files: int, size: int) -> None:
+        """Show a bar for all files, if there are several."""
+        if num_files > 1:
+            self._expected = size
+            self._all = self._progress.add_task(f"all {num_files} files", total=size)
 
     def file_begin(self, model: str, file: str, size: int | None) -> None:
         """Show a bar; one that only moves, where the size is not known."""
-        self._tasks[model, file] = self._progress.add_task(f"{model}/{file}", total=size)
+        with self._lock:
+            self._tasks[model, file] = self._progress.add_task(f"{model}/{file}", total=size)
 
     def file_progress(self, model: str, file: str, size: int) -> None:
-        """Move the bar."""
-        self._progress.update(self._tasks[model, file], completed=size)  # type: ignore[arg-type]
+        """Move the bar. What was there before counts as done, but not as fast; so does what has to come again."""
+        with self._lock:
+            task, before = self._tasks[model, file], self._arrived.get((model, file))
+            self._arrived[model, file] = size
+            if before is None or size < before:
+                self._progress.reset(task, completed=size)
+            else:
+                self._progress.update(task, completed=size)
+            if self._all is not None:
+                if before is None:
+                    self._expected -= size  # no longer to be fetched
+                else:
+                    self._all_arrived += size - before
+                self._progress.update(self._all, completed=self._all_arrived, total=self._expected)
 
     def file_end(self, model: str, file: str, *, successful: bool) -> None:
         """Take the bar away, and leave a line if the file is there."""
-        task = self._tasks.pop((model, file))
+        with self._lock:
+            task = self._tasks.pop((model, file))
+            self._arrived.pop((model, file), None)
         if successful:
             log.info("%s: %s: verified", model, file)
-        self._progress.remove_task(task)  # type: ignore[arg-type]
+        self._progress.remove_task(task)
 
 
 def megabytes(size: int) -> str:

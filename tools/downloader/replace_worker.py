@@ -1,7 +1,7 @@
 """Replace text in one file; run by path as a process of its own, because a regular expression can run for ever.
 
 Uses the standard library alone. Reads ``{"source", "target", "pattern", "replacement", "count", "seconds",
-"memory_bytes"}`` as JSON from stdin and writes ``{"found": n}`` or ``{"error": text}`` to stdout.
+"memory_bytes", "result_bytes"}`` as JSON from stdin and writes ``{"found": n}`` or ``{"error": text}`` to stdout.
 """
 
 import json
@@ -31,10 +31,18 @@ def main() -> None:
         # Open Model Zoo's tools read with universal newlines, and the patterns are written for that.
         text = Path(request["source"]).read_text(encoding="utf-8")
         text, found = re.compile(request["pattern"]).subn(request["replacement"], text, request["count"])
-        Path(request["target"]).write_text(text, encoding="utf-8", newline="\n")
-        answer: dict[str, object] = {"found": found}
+        result = text.encode("utf-8")
+        if len(result) > request["result_bytes"]:
+            answer: dict[str, object] = {
+                "error": f"makes more than {request['result_bytes']} bytes of the file"
+            }
+        else:
+            Path(request["target"]).write_bytes(result)
+            answer = {"found": found}
     except UnicodeDecodeError:
-        answer = {"error": "is not UTF-8 text"}
+        answer = {"error": "the file is not UTF-8 text"}
+    except UnicodeEncodeError:
+        answer = {"error": "the replacement cannot be written as UTF-8 text"}
     except MemoryError:
         answer = {"error": "needs too much memory"}
     except OSError as error:

@@ -1,190 +1,142 @@
-"""Where files come from: a source of a descriptor becomes a stream of bytes.
-
-Resuming is a matter of giving :meth:`SourceOpener.open` an offset; nothing else here would change.
-"""
+"""Where files come from: a source of a descriptor becomes a stream of bytes."""
 
 from __future__ import annotations
 
-import html
-import re
-import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from itertools import chain
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urljoin, urlsplit
+from typing import BinaryIO
+from urllib.parse import urlencode
 
-from omz.errors import DownloadError
-from omz.version import __version__
+from omz.downloader import google_drive
+from omz.downloader.addresses import MirrorSource
+from omz.downloader.rate import RateLimit
+from omz.downloader.web import (
+    CHUNK_BYTES,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    PageError,
+    Range,
+    SourceError,
+    Stream,
+    Web,
+)
 from omz.zoo.schema import AnySource, BundledSource, GoogleDriveSource, HttpSource, HuggingFaceSource
 
-if TYPE_CHECKING:
-    import requests
 
-#: The address that answers with the file itself; ``confirm=t`` skips the page about large files and viruses.
-GOOGLE_DRIVE_URL = "https://drive.usercontent.google.com/download"
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 60.0
-MAX_REDIRECTS = 10
-#: Small enough to notice Ctrl-C on a slow line, and to bound what a server's compression can blow up.
-CHUNK_BYTES = 1 << 16
-TEMPORARY_STATUSES = {408, 425, 429}  # and 5xx
-_TITLE = re.compile(rb"<title[^>]{0,200}>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
+class MemberSource(BundledSource):
+    """A file within an uncompressed archive of this machine; ``path`` is its name there."""
 
+    archive: Path
+    offset: int
+    size: int
 
-class SourceError(DownloadError):
-    """One source did not give the file; ``str()`` is what it answered, in a few words.
-
-    Attributes:
-        retry: Whether the same source may do better on another attempt.
-        wait_s: How long the server asks us to wait before that, in seconds.
-    """
-
-    def __init__(self, answer: str, *, retry: bool = False, wait_s: float | None = None) -> None:
-        super().__init__(answer)
-        self.retry, self.wait_s = retry, wait_s
+    def __str__(self) -> str:
+        return f"{self.archive.name}: {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """The bytes of a file, and how many the source says there are (None: it does not say)."""
-
-    chunks: Iterator[bytes]
-    length: int | None
+def is_local(source: AnySource) -> bool:
+    """Tell whether a source needs no network."""
+    return isinstance(source, BundledSource)
 
 
 class SourceOpener:
-    """Opens sources; keeps one HTTP session per thread, as sessions are not safe to share.
+    """Opens sources, from several threads at once.
 
     Args:
         google_drive_url: Where files on Google Drive are asked for.
         connect_timeout_s: Longest wait for a connection, in seconds.
         read_timeout_s: Longest silence of a server, in seconds.
+        headers: Sent to the hosts of plain addresses.
+        mirrors_only: Send ``headers`` to mirrors only, and to no host that a descriptor names.
+        rate: Of all that comes over the network; None: as it comes.
     """
 
     def __init__(
         self,
         *,
-        google_drive_url: str = GOOGLE_DRIVE_URL,
+        google_drive_url: str = google_drive.DOWNLOAD_URL,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
+        headers: Mapping[str, str] | None = None,
+        mirrors_only: bool = False,
+        rate: RateLimit | None = None,
     ) -> None:
         self._google_drive_url = google_drive_url
-        self._timeouts = (connect_timeout_s, read_timeout_s)
-        self._local = threading.local()
+        self._headers, self._mirrors_only = headers, mirrors_only
+        self._web = Web(connect_timeout_s, read_timeout_s, rate)
 
     @contextmanager
-    def open(self, source: AnySource, folder: Path) -> Iterator[Stream]:
-        """Open a source for reading; ``folder`` is the descriptor's, for bundled files.
+    def open(self, source: AnySource, folder: Path, wanted: Range | None = None) -> Iterator[Stream]:
+        """Open a source for reading.
+
+        Args:
+            source: Of any kind; local ones give the whole file always.
+            folder: The descriptor's, for bundled files.
+            wanted: Ask for this range. The answer may still be the whole file.
 
         Raises:
+            RangeRefusedError: The source gives the file as a whole only.
             SourceError: The source did not answer with a file; also raised while the stream is read.
         """
         match source:
+            case MemberSource():
+                with _member(source) as answer:
+                    yield answer
             case BundledSource():
-                with _local(_bundled_path(source, folder)) as answer:
+                with local(_bundled_path(source, folder)) as answer:
                     yield answer
             case HttpSource():
-                with self._http(source.url, html_is_a_file=True) as answer:
+                headed = not self._mirrors_only or isinstance(source, MirrorSource)
+                headers = self._headers if headed else None
+                with self._web.open(source.url, wanted, html_is_a_file=True, headers=headers) as answer:
                     yield answer
             case GoogleDriveSource():
-                query = urlencode({"id": source.id, "export": "download", "confirm": "t"})
-                with self._http(f"{self._google_drive_url}?{query}", html_is_a_file=False) as answer:
+                with self._google_drive(source, wanted) as answer:
                     yield answer
             case HuggingFaceSource():
                 from omz.downloader import hub
 
                 if cached := hub.cached_file(source):
-                    with _local(cached) as answer:
+                    with local(cached) as answer:
                         yield answer
                 else:
-                    url, headers = hub.request(source)
-                    with self._http(url, html_is_a_file=False, headers=headers) as answer:
+                    url, token = hub.request(source)
+                    with self._web.open(url, wanted, headers=token) as answer:
                         yield answer
 
-    @property
-    def _session(self) -> requests.Session:
-        import requests
-
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.headers["User-Agent"] = f"omz-toolkit/{__version__}"
-            # What is hashed is the file, not a server's idea of how to pack it.
-            self._local.session.headers["Accept-Encoding"] = "identity"
-        session: requests.Session = self._local.session
-        return session
-
     @contextmanager
-    def _http(
-        self, url: str, *, html_is_a_file: bool, headers: Mapping[str, str] | None = None
-    ) -> Iterator[Stream]:
-        with _network_faults():
-            response = self._follow(url, headers or {})
-        with response:
-            chunks = _chunks(response)
-            first = next(chunks, b"")
-            if _is_page(response, first, html_is_a_file):
-                raise SourceError(f"sent an HTML page{_title(first)} instead of the file")
-            length = response.headers.get("Content-Length", "")
-            known = length.isdecimal() and "Content-Encoding" not in response.headers
-            yield Stream(chain([first], chunks), int(length) if known else None)
-
-    def _follow(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        """Ask for ``url`` and follow redirects, but never from https to http; ``headers`` stay with the first host."""
-        origin = urlsplit(url)[:2]
-        for _ in range(MAX_REDIRECTS + 1):
-            response = self._session.get(
-                url,
-                stream=True,
-                allow_redirects=False,
-                timeout=self._timeouts,
-                headers=headers if urlsplit(url)[:2] == origin else None,
-            )
-            if not response.is_redirect:
-                break
-            response.close()
-            target = urljoin(url, response.headers["Location"])
-            if urlsplit(target).scheme not in {"https", urlsplit(url).scheme}:
-                raise SourceError(f"redirects to {plain(target)}, which is less safe than where we came from")
-            url = target
-        else:
-            raise SourceError(f"redirects more than {MAX_REDIRECTS} times")
-        status = response.status_code
-        if status != 200:
-            response.close()
-            said = f": {message}" if (message := response.headers.get("X-Error-Message")) else ""  # the Hub's
-            raise SourceError(
-                plain(f"{status} {response.reason}{said}").strip().rstrip("."),
-                retry=status in TEMPORARY_STATUSES or status >= 500,
-                wait_s=retry_after(response.headers.get("Retry-After")),
-            )
-        return response
-
-
-def retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header: seconds, or a date. Returns seconds from now, or None if it says neither."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (ValueError, OverflowError):
-        return None
-
-
-def plain(text: str) -> str:
-    """Return text of a stranger as something that is safe to print: one line, no control characters."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:200]
+    def _google_drive(self, source: GoogleDriveSource, wanted: Range | None) -> Iterator[Stream]:
+        query = urlencode({"id": source.id, "export": "download", "confirm": "t"})
+        with ExitStack() as stack:
+            try:
+                answer = stack.enter_context(self._web.open(f"{self._google_drive_url}?{query}", wanted))
+            except PageError as error:
+                address = google_drive.confirmed_address(error.page, error.url)
+                if not address:
+                    raise
+                answer = stack.enter_context(self._web.open(address, wanted))
+            yield answer
 
 
 @contextmanager
-def _local(path: Path) -> Iterator[Stream]:
+def local(path: Path) -> Iterator[Stream]:
+    """Open a file of this machine as a stream."""
     with path.open("rb") as stream:
         yield Stream(iter(lambda: stream.read(CHUNK_BYTES), b""), path.stat().st_size)
+
+
+@contextmanager
+def _member(source: MemberSource) -> Iterator[Stream]:
+    with source.archive.open("rb") as stream:
+        stream.seek(source.offset)
+        yield Stream(_portions(stream, source.size), source.size)
+
+
+def _portions(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while size and (chunk := stream.read(min(size, CHUNK_BYTES))):
+        size -= len(chunk)
+        yield chunk
 
 
 def _bundled_path(source: BundledSource, folder: Path) -> Path:
@@ -194,55 +146,3 @@ def _bundled_path(source: BundledSource, folder: Path) -> Path:
     if not path.is_file():
         raise SourceError(f"is not there ({path})")
     return path
-
-
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    with _network_faults():
-        yield from response.iter_content(CHUNK_BYTES)
-
-
-@contextmanager
-def _network_faults() -> Iterator[None]:
-    """Turn whatever the HTTP library raises into a :class:`SourceError` of a few words."""
-    from requests import exceptions
-
-    try:
-        yield
-    except exceptions.Timeout as error:
-        raise SourceError("no answer in time", retry=True) from error
-    except exceptions.SSLError as error:
-        untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
-        raise SourceError(f"secure connection failed: {_root_cause(error)}", retry=not untrusted) from error
-    except (exceptions.ConnectionError, exceptions.ChunkedEncodingError) as error:
-        if broken := re.search(r"IncompleteRead\((\d+) bytes read", str(error)):
-            answer = f"truncated: the connection ended after {broken[1]} bytes"
-        elif "timed out" in str(error):
-            answer = "fell silent"
-        else:
-            answer = f"connection failed: {_root_cause(error)}"
-        raise SourceError(answer, retry=True) from error
-    except (exceptions.RequestException, ValueError) as error:
-        raise SourceError(plain(str(error)) or type(error).__name__) from error
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return the operating system's word for what happened, if there is one down the chain."""
-    words, cause = "", error.__context__
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            words = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return plain(words or str(error.__context__ or error))
-
-
-def _is_page(response: requests.Response, start: bytes, html_is_a_file: bool) -> bool:
-    if "html" not in response.headers.get("Content-Type", "").lower():
-        return False
-    # Some servers call every text "text/html"; for those the text decides.
-    return not html_is_a_file or start.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
-
-
-def _title(start: bytes) -> str:
-    found = _TITLE.search(start[:16384])
-    title = plain(html.unescape(found[1].decode("utf-8", "replace"))) if found else ""
-    return f" ({title!r})" if title else ""

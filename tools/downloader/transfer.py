@@ -1,30 +1,33 @@
-"""Fetch one file: cache, then each source in turn, verified while it streams, whole or not at all."""
+"""Fetch one file: cache, then each source in turn, resumed and tried again, verified, whole or not at all."""
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
+from omz.downloader.addresses import browser_urls
 from omz.downloader.cache import Cache
 from omz.downloader.files import require_space
 from omz.downloader.hashes import CACHE_ALGORITHM, Digester
 from omz.downloader.pool import CancelToken
-from omz.downloader.sources import CHUNK_BYTES, SourceError, SourceOpener, Stream
+from omz.downloader.progress import megabytes
+from omz.downloader.receive import Progress, Receiver
+from omz.downloader.resume import Partial, claimed
+from omz.downloader.sources import SourceOpener
+from omz.downloader.web import SourceError
 from omz.errors import DownloadError
-from omz.files import whole_file
 from omz.zoo.schema import AnySource, BundledSource, ModelFile
 
 log = logging.getLogger(__name__)
 
-#: The most that is taken of a file whose size is not known, in bytes.
-UNKNOWN_SIZE_LIMIT = 16 << 30
+#: An attempt that brings so many bytes does not count as a failed one: on a bad line, a large file takes many.
+PROGRESS_BYTES = 1 << 20
 
-#: Told how many bytes have arrived so far; goes back to 0 when a transfer starts again.
-Progress = Callable[[int], None]
+
+class WrongFileError(SourceError):
+    """A digest does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,14 @@ class Transfer:
     """What all transfers of a run have in common.
 
     Attributes:
-        attempts: How often each source is asked at most, while its faults are of the passing kind.
+        attempts: How often in a row each source is asked in vain at most, while its faults are of the passing kind.
+        segments: How many connections one file may use at once.
         cache: Asked before the sources, and given what they send.
         cancel: Stops a transfer between two chunks, and any wait.
     """
 
     attempts: int = 5
+    segments: int = 1
     cache: Cache | None = None
     cancel: CancelToken = field(default_factory=CancelToken)
     opener: SourceOpener = field(default_factory=SourceOpener)
@@ -65,6 +70,8 @@ class Transfer:
 
     def fetch(self, file: ModelFile, target: Path, folder: Path, progress: Progress) -> None:
         """Bring ``file`` to ``target``.
+
+        What an earlier run has left of it is gone on from, and what this one leaves is for the next.
 
         Args:
             file: Size, digests and sources; sources are tried in order.
@@ -76,110 +83,78 @@ class Transfer:
             DownloadError: No source gave the file (says what each one answered), or the disk is full.
             Cancelled: The run is to stop.
         """
-        require_space(target.parent, file.size or 0)
-        if self._fetch_cached(file, target, progress):
+        if self.cache and self.cache.take(file, target, self.cancel, progress):
             return
-        answers = []
-        for source in file.sources:
-            try:
-                sha384 = self._fetch_from(source, file, target, folder, progress)
-            except SourceError as fault:
-                answers.append(f"{source}: {fault}")
-                log.debug("%s: %s", file.name, answers[-1])
-                continue
-            if self.cache and not isinstance(source, BundledSource):
-                self.cache.put(sha384, target)
-            return
+        with claimed(target, self._algorithms(file)) as partial:
+            require_space(target.parent, (file.size or 0) - partial.held)
+            if partial.held and partial.missing:
+                log.info(
+                    "%s: resuming after %s of %s",
+                    file.name, megabytes(partial.held), megabytes(partial.total or 0),
+                )  # fmt: skip
+            answers = []
+            for source in file.sources:
+                try:
+                    digester = self._fetch_from(source, file, partial, folder, progress)
+                except SourceError as fault:
+                    answers.append(f"{source}: {fault}")
+                    log.debug("%s: %s", file.name, answers[-1])
+                    continue
+                partial.commit()
+                if self.cache and not isinstance(source, BundledSource):
+                    self.cache.put(digester.hexdigest(CACHE_ALGORITHM), target, self.cancel)
+                return
+        urls = browser_urls(file.sources)
+        by_browser = f"fetch it by browser from {' or '.join(urls)}, " if urls else ""
         raise DownloadError(
             f"{file.name} could not be fetched: {'; '.join(answers)}.\n"
-            f"Check the network and the source, or put the file{_of_size(file)} by hand at "
+            f"Check the network and the source; or {by_browser}put the file{_of_size(file)} at "
             f"{target.parent / file.name.rpartition('/')[2]} and run again."
         )
-
-    def _fetch_cached(self, file: ModelFile, target: Path, progress: Progress) -> bool:
-        if not self.cache or not file.checksum:
-            return False
-        path = self.cache.path(file.checksum)
-        try:
-            with path.open("rb") as stream:
-                chunks = iter(lambda: stream.read(CHUNK_BYTES), b"")
-                self._receive(Stream(chunks, path.stat().st_size), file, target, progress)
-        except FileNotFoundError:
-            return False
-        except (SourceError, OSError) as error:
-            log.warning("%s: not usable from the cache (%s: %s); fetching it again", file.name, path, error)
-            return False
-        return True
 
     def _fetch_from(
         self,
         source: AnySource,
         file: ModelFile,
-        target: Path,
+        partial: Partial,
         folder: Path,
         progress: Progress,
-    ) -> str:
-        """Fetch from one source, in several attempts; returns the SHA-384."""
-        for attempt in range(1, self.attempts + 1):
-            self.cancel.check()
-            try:
-                with self.opener.open(source, folder) as stream:
-                    return self._receive(stream, file, target, progress)
-            except SourceError as fault:
-                if not fault.retry:
-                    raise
-                if attempt == self.attempts:
-                    times = f" ({attempt} attempts)" if attempt > 1 else ""
-                    raise SourceError(f"{fault}{times}") from fault
-                delay_s = self.backoff.delay_s(attempt, fault.wait_s)
-                log.info(
-                    "%s: %s: %s; attempt %d of %d in %.1f s",
-                    file.name, source, fault, attempt + 1, self.attempts, delay_s,
-                )  # fmt: skip
-                self.cancel.sleep(delay_s)
-        raise ValueError("attempts must be at least 1")
-
-    def _receive(self, stream: Stream, file: ModelFile, target: Path, progress: Progress) -> str:
-        """Write the stream to ``target`` if it is the file that was promised; returns its SHA-384."""
-        digester = Digester({CACHE_ALGORITHM, *(digest.algorithm for digest in file.digests)})
-        progress(0)
-        with whole_file(target, DownloadError) as out:
-            received = self._copy(stream, file.size, digester, out, progress)
-            if file.size is not None and received < file.size:
-                # A source that announced so few bytes has another file; otherwise the line may have broken.
-                answer = f"truncated: ended after {received} of the promised {file.size} bytes"
-                raise SourceError(answer, retry=received != stream.length)
-            if problem := digester.mismatch(file):
-                # Where neither side says how long the file is, a line that broke looks like a wrong file.
-                retry = file.size is None and stream.length is None
-                raise SourceError(f"is not the file that was promised: {problem}", retry=retry)
-            self.cancel.check()
-        return digester.hexdigest(CACHE_ALGORITHM)
-
-    def _copy(
-        self, stream: Stream, size: int | None, digester: Digester, out: BinaryIO, progress: Progress
-    ) -> int:
-        limit = UNKNOWN_SIZE_LIMIT if size is None else size
-        too_long = SourceError(
-            f"longer than {limit} bytes, the most for a file of unknown size"
-            if size is None
-            else f"longer than the promised {size} bytes"
+    ) -> Digester:
+        """Complete the file from one source, in several attempts; returns its digests."""
+        receiver = Receiver(
+            self.opener, self.cancel, source, folder, file.size, partial, progress, self.segments
         )
-        if stream.length is not None:
-            if stream.length > limit:
-                raise too_long
-            if size is None:
-                require_space(Path(out.name).parent, stream.length)
-        received = 0
-        for chunk in stream.chunks:
+        asked = failed = 0
+        wrong, furthest = False, partial.held
+        while True:
             self.cancel.check()
-            received += len(chunk)
-            if received > limit:
-                raise too_long
-            digester.update(chunk)
-            out.write(chunk)
-            progress(received)
-        return received
+            asked += 1
+            try:
+                if partial.origin is None or partial.missing:
+                    receiver.receive()
+                digester = partial.digester(self.cancel)
+                if not (problem := digester.mismatch(file)):
+                    return digester
+                partial.discard()
+                # Where neither side says how long the file is, a line that broke looks like a wrong file.
+                kind = WrongFileError if receiver.length_stated else SourceError
+                raise kind(f"is not the file that was promised: {problem}", retry=True)
+            except SourceError as fault:
+                if partial.held >= furthest + PROGRESS_BYTES:
+                    failed, furthest = 0, partial.held
+                failed += 1
+                again = not wrong if isinstance(fault, WrongFileError) else failed < self.attempts
+                if not (fault.retry and again):
+                    times = f" ({asked} attempts)" if asked > 1 else ""
+                    raise SourceError(f"{fault}{times}") from fault
+                wrong = wrong or isinstance(fault, WrongFileError)
+                delay_s = self.backoff.delay_s(failed, fault.wait_s)
+                log.info("%s: %s: %s; trying again in %.1f s", file.name, source, fault, delay_s)
+                self.cancel.sleep(delay_s)
+
+    def _algorithms(self, file: ModelFile) -> set[str]:
+        stated = {digest.algorithm for digest in file.digests}
+        return stated | {CACHE_ALGORITHM} if self.cache else stated
 
 
 def _of_size(file: ModelFile) -> str:

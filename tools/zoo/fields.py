@@ -53,6 +53,13 @@ def _relative_path(value: str) -> str:
     return value
 
 
+def is_private(path: PurePosixPath) -> bool:
+    """Tell whether a path has a name that the toolkit keeps for itself: locks, files on their way."""
+    return any(
+        part.startswith(".omz") or (part.startswith(".") and part.endswith(".part")) for part in path.parts
+    )
+
+
 def _matching(pattern: str, expected: str) -> AfterValidator:
     """Return a validator that says in words what it expects, where a bare pattern would have to be read."""
     compiled = re.compile(pattern)

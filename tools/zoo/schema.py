@@ -34,6 +34,7 @@ from pydantic import (
     model_validator,
 )
 
+from omz.redaction import redacted
 from omz.zoo.fields import (
     Count,
     Dimension,
@@ -50,6 +51,7 @@ from omz.zoo.fields import (
     Size,
     TaskType,
     Text,
+    is_private,
 )
 
 #: The weight precisions that Open Model Zoo's tools name.
@@ -57,6 +59,10 @@ PRECISIONS = ("FP16", "FP16-INT1", "FP16-INT8", "FP32", "FP32-INT1", "FP32-INT8"
 
 #: Those that a quantizable model can be quantized to.
 QUANTIZED_PRECISIONS = ("FP16-INT8", "FP32-INT8")
+
+
+#: Of the name under which a file that post-processing touches is kept as it was downloaded.
+ORIGINAL_SUFFIX = ".orig"
 
 
 class Digest(NamedTuple):
@@ -83,7 +89,7 @@ class HttpSource(_Section):
     url: HttpUrl
 
     def __str__(self) -> str:
-        return self.url
+        return redacted(self.url)
 
 
 class GoogleDriveSource(_Section):
@@ -184,7 +190,8 @@ class RegexReplace(_Section):
 
     type: Literal["regex_replace"] = Field(alias="$type")
     file: RelativePath
-    pattern: str
+    # The longest published pattern has 163 characters; to compile a long one can take minutes.
+    pattern: Annotated[str, Field(max_length=1000)]
     replacement: str
     count: Annotated[int, Field(ge=0, lt=1 << 31)] = 0
 
@@ -199,8 +206,12 @@ class RegexReplace(_Section):
 
     @model_validator(mode="after")
     def _replaces(self) -> Self:
+        compiled = re.compile(self.pattern)
+        names = {number: f"?P<{name}>" for name, number in compiled.groupindex.items()}
+        # The pattern itself might run for ever, even on no text; one with the same groups looks at the template.
+        groups = "".join(f"({names.get(number, '')})" for number in range(1, compiled.groups + 1))
         try:
-            re.compile(self.pattern).sub(self.replacement, "")  # looks at the template even without a match
+            re.compile(groups).sub(self.replacement, "")
         except (re.error, IndexError) as error:
             raise ValueError(f"expected a 'replacement' that fits the pattern ({error})") from None
         return self
@@ -352,13 +363,7 @@ class Model(_Described):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = Counter(file.name for file in self.files)
-        for name, times in names.items():
-            if times > 1:
-                raise ValueError(f"expected each file once; {name!r} is there {times} times")
-            for folder in PurePosixPath(name).parents:
-                if str(folder) in names:
-                    raise ValueError(f"expected {str(folder)!r} to be a file or a folder, not both")
+        self._check_names()
         if self.conversion_to_onnx_args is not None and self.framework not in ("caffe2", "pytorch"):
             raise ValueError("expected 'conversion_to_onnx_args' with framework 'pytorch' or 'caffe2' only")
         if self.pytorch is not None and self.framework != "pytorch":
@@ -366,6 +371,22 @@ class Model(_Described):
         if self.model_optimizer_args is None:
             self._check_ir()
         return self
+
+    def _check_names(self) -> None:
+        """Refuse files that would be in each other's way, on a disk that knows no upper case as well."""
+        touched = {step.file for step in self.postprocessing}
+        stored = [file.name for file in self.files]
+        # Post-processing keeps what was downloaded under this name.
+        stored += [f"{name}{ORIGINAL_SUFFIX}" for name in stored if name in touched]
+        names = Counter(name.casefold() for name in stored)
+        for name in stored:
+            if (times := names[name.casefold()]) > 1:
+                raise ValueError(f"expected each file once; {name!r} is there {times} times")
+            for folder in PurePosixPath(name).parents:
+                if str(folder).casefold() in names:
+                    raise ValueError(f"expected {str(folder)!r} to be a file or a folder, not both")
+            if is_private(PurePosixPath(name)):
+                raise ValueError(f"expected no file of the toolkit's own names; got {name!r}")
 
     def _check_ir(self) -> None:
         """Refuse a model that there is no way to get an IR of."""

@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 MAX_LIST_BYTES = 1 << 20
 
 
-def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose models, and ``--models_root``."""
-    group = parser.add_argument_group("models (one of the first four is needed)")
-    choice = group.add_mutually_exclusive_group(required=True)
+def add_selection_arguments(parser: argparse.ArgumentParser, unless: str = "") -> None:
+    """Add the options that choose models, and ``--models_root``.
+
+    Args:
+        parser: The command's.
+        unless: An option that makes a choice unnecessary; the command must see to it by itself.
+    """
+    exception = f", unless there is {unless}" if unless else ""
+    group = parser.add_argument_group(f"models (one of the first four is needed{exception})")
+    choice = group.add_mutually_exclusive_group(required=not unless)
     choice.add_argument("--name", metavar="PAT[,PAT...]", help="models whose names match a shell pattern")
     choice.add_argument("--list", metavar="FILE", type=Path, help="the same, with a pattern a line in FILE")
     choice.add_argument("--all", action="store_true", help="all models")
@@ -38,6 +44,11 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
 def models_root(args: argparse.Namespace) -> Path:
     """Return the models folder that the command line asks for."""
     return args.models_root or catalogue.default_root()
+
+
+def is_made(args: argparse.Namespace) -> bool:
+    """Tell whether the command line chooses models."""
+    return args.all or args.name is not None or args.list is not None
 
 
 def print_all(args: argparse.Namespace) -> None:
