@@ -121,4 +121,6 @@ def test_model_api_gives_the_same_answer_with_its_label(converted):
         top = model(picture[0].transpose(1, 2, 0).astype(np.uint8)).top_labels[0]
         assert top.id == expected.argmax()
         assert top.name == "_".join(labels[top.id].split())
-        assert top.confidence == pytest.approx(expected.max(), abs=2e-2)  # a CPU with bfloat16 computes in that
+        assert top.confidence == pytest.approx(
+            expected.max(), abs=2e-2
+        )  # a CPU with bfloat16 computes in that
