@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_format
 from numpy.typing import NDArray
 
-from omz.converter.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V1LayerParameter
-from omz.converter.caffe.prototxt import MAX_PROTOTXT_BYTES, expect_parseable
+from omz.converter.caffe.caffe_pb2 import BlobProto, LayerParameter, V1LayerParameter
+from omz.converter.caffe.prototxt import MAX_PROTOTXT_BYTES, parse_net
 from omz.errors import ParseError
 
 #: What is left without the numbers; as much as of a prototxt.
@@ -59,16 +58,7 @@ def read_blobs(path: Path, mapped: mmap.mmap) -> Iterator[tuple[str, BlobProto, 
         ParseError: The file is no such text; names the file and the line.
     """
     rest, arrays = _without_numbers(path, mapped)
-    expect_parseable(path, rest)
-    net = NetParameter()
-    try:
-        text_format.Parse(rest, net, allow_unknown_field=True)
-    except text_format.ParseError as error:
-        line = error.GetLine()
-        where = f"{path}: line {line} without the numbers" if line else str(path)
-        raise ParseError(f"{where}: is not a caffemodel in text form: {error}") from error
-    except (RecursionError, ValueError, OverflowError) as error:
-        raise ParseError(f"{path}: is not a caffemodel in text form: {str(error).splitlines()[0]}") from error
+    net = parse_net(path, rest, "a caffemodel in text form (lines without the numbers)")
     layers: Sequence[LayerParameter | V1LayerParameter] = (*net.layer, *net.layers)
     for layer in layers:
         for blob in layer.blobs:
