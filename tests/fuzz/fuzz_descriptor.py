@@ -60,11 +60,11 @@ def mutate(data: bytes, rng: Random) -> bytes:
         return mutated_text(data, rng)
     try:
         tree = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        for _ in range(rng.choice([1, 1, 2, 3])):
+            tree = mutated_tree(tree, rng)
+        return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", errors="replace")
+    except (yaml.YAMLError, ValueError, RecursionError):  # deep trees and those that hold themselves, too
         return mutated_text(data, rng)
-    for _ in range(rng.choice([1, 1, 2, 3])):
-        tree = mutated_tree(tree, rng)
-    return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", errors="replace")
 
 
 SEEDS = descriptors()
