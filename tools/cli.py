@@ -28,6 +28,10 @@ COMMANDS = {
         "omz.info_dumper.info",
         "size and cost of a model, counted on its IR, beside the published figures",
     ),
+    "report": (
+        "omz.report.command",
+        "figures, charts and pictures of a model in all its precisions, as one HTML page",
+    ),
     "dump": ("omz.info_dumper.command", "descriptors as JSON (omz_info_dumper)"),
     "pages": ("omz.zoo.pages", "write or check the model pages"),
     "quickstart": ("omz.quickstart", "the whole main job on the bundled sample, without a network"),
