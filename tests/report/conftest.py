@@ -28,5 +28,6 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def page(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "deep" / "report.html"
-    assert command.main(["--name", NAME, "-m", str(converted), "-o", str(path), "-time", "0.2"]) == 0
+    arguments = ["--name", NAME, "-m", str(converted), "-o", str(path), "-time", "0.2"]
+    assert command.main([*arguments, "--infer_precision", "f32"]) == 0
     return path

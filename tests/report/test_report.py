@@ -18,10 +18,12 @@ import pytest
 
 from omz.demos.common.statistics import Samples
 from omz.demos.common.topk import Prediction
+from omz.errors import UsageError
 from omz.report import command
 from omz.report.collect import Accuracy, Findings, Options, Sample, Speed, Variant, collect, sample_pictures
 from omz.report.html import render
 from omz.zoo import catalogue
+from omz.zoo.schema import Model
 
 NAME = "se-resnext-digits"
 VOID = {"meta", "img", "rect", "line"}
@@ -97,7 +99,10 @@ def test_the_page_tells_the_facts(page: Path, converted: Path) -> None:
     ):
         assert fact in words
     assert f"omz_converter --name {NAME} -d {converted} -o {converted} --precisions FP32,FP16" in words
-    assert f"omz report --name {NAME} -o {page} -m {converted} -time 0.2" in words
+    assert (
+        f"omz report --name {NAME} --output {page} --model_dir {converted} --infer_precision f32 --time 0.2"
+        in words
+    )
     # The sample names each of its pictures for what it shows; the network is right about all twelve.
     assert len(read.all("img")) == 12
     for picture in read.all("img"):
@@ -135,7 +140,7 @@ def nasty_findings() -> Findings:
     summary = Samples(times).summary()
     assert summary
     speed = Speed(summary, [1, 2], 1000.0, [NASTY], NASTY)
-    accuracy = Accuracy(0.9, 1.0, (0.85, 0.94), 360, NASTY)
+    accuracy = Accuracy(0.9, 1.0, (0.85, 0.94), 360, 2, NASTY)
     variants = [
         Variant("FP32", Path("x.xml"), 1000, speed, accuracy),
         Variant("FP16-INT8", Path("y.xml"), 300, replace(speed, throughput=2500.0), accuracy),
@@ -183,14 +188,48 @@ def test_pictures_that_cannot_be_decoded_are_named(converted: Path, tmp_path: Pa
     assert [text for text in read.texts if text in ("FP16", "FP32")].count("FP32") == 0
 
 
-def test_without_pictures_noise_is_measured(converted: Path, tmp_path: Path) -> None:
+def unaccompanied(folder: Path) -> Model:
+    """The sample, as if no pictures and no accuracy-check.yml came with it."""
     root = catalogue.packaged_root()
     model = catalogue.load_model(root / "samples" / NAME / "model.yml", root)
-    model.place(model.name, model.subdirectory, tmp_path, None)  # no images there
+    return model.place(model.name, model.subdirectory, folder, None)
+
+
+def test_without_pictures_noise_is_measured(converted: Path, tmp_path: Path) -> None:
+    model = unaccompanied(tmp_path)
     findings = collect(model, Options(converted, seconds=0.05))
     assert findings.samples == []
     assert all(variant.speed.throughput > 0 for variant in findings.variants)
     assert any("of noise" in text for text in Page(render(findings, [])).texts)
+
+
+def test_a_dataset_without_a_way_to_prepare_it_is_refused(converted: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"accuracy-check\.yml: is not there"):
+        collect(unaccompanied(tmp_path), Options(converted, dataset=tmp_path, seconds=0.05))
+
+
+def test_accuracy_is_that_of_the_evaluation(converted: Path) -> None:
+    root = catalogue.packaged_root()
+    model = catalogue.load_model(root / "samples" / NAME / "model.yml", root)
+    findings = collect(model, Options(converted, precisions=["FP32"], infer_precision="f32", seconds=0.05))
+    (variant,) = findings.variants
+    assert variant.accuracy
+    assert (variant.accuracy.images, variant.accuracy.problems) == (360, 0)
+    assert variant.accuracy.top1 == 355 / 360  # what training reported, to the picture
+    assert variant.accuracy.top5 == 1.0
+    assert variant.accuracy.interval == pytest.approx((0.9679, 0.9940), abs=1e-4)
+
+
+def test_a_dataset_lends_its_pictures(converted: Path, tmp_path: Path) -> None:
+    sample = catalogue.packaged_root() / "samples" / NAME
+    shutil.copy(sample / "accuracy-check.yml", tmp_path)
+    options = Options(
+        converted, precisions=["FP16"], dataset=sample, subsample=20, sample_count=3, seconds=0.05
+    )
+    findings = collect(unaccompanied(tmp_path), options)
+    assert findings.variants[0].accuracy
+    assert findings.variants[0].accuracy.images == 20
+    assert len({shown.name for shown in findings.samples}) == 3
 
 
 def test_many_pictures_are_chosen_evenly(converted: Path) -> None:
@@ -199,7 +238,7 @@ def test_many_pictures_are_chosen_evenly(converted: Path) -> None:
     )
     root = catalogue.packaged_root()
     model = catalogue.load_model(root / "samples" / NAME / "model.yml", root)
-    assert [path.stem for path in sample_pictures(model, options)] == ["1437", "1527", "1617", "1707"]
+    assert [path.stem for path in sample_pictures(model, None, options)] == ["1437", "1527", "1617", "1707"]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.errors import InferenceError
+from omz.errors import InferenceError, UsageError
 from omz.version import __version__
 
 if TYPE_CHECKING:
     import openvino as ov
 
+    from omz.accuracy.config import Evaluation
+    from omz.accuracy.datasets import Dataset
     from omz.demos.common.images import Image
     from omz.demos.common.model import Classifier
     from omz.demos.common.pipeline import Rate
@@ -44,6 +46,9 @@ class Options:
         infer_precision: 'f32', 'f16' or 'bf16'; '' for the device's own choice.
         seconds: For each measurement; every precision takes two.
         sample_count: How many pictures are shown at most.
+        dataset: Labelled pictures, as ``accuracy_check -s`` takes them; None for those that come with the
+            model, if any do.
+        subsample: So many of them, by lot; 0 for all.
     """
 
     model_dir: Path = Path()
@@ -53,6 +58,8 @@ class Options:
     infer_precision: str = ""
     seconds: float = 3.0
     sample_count: int = 12
+    dataset: Path | None = None
+    subsample: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class Accuracy:
         top5: The same among the best 5.
         interval: The 95 % confidence interval of ``top1``.
         images: How many pictures were counted.
+        problems: How many more are missing or cannot be read.
         dataset: What they are of.
     """
 
@@ -90,6 +98,7 @@ class Accuracy:
     top5: float
     interval: tuple[float, float]
     images: int
+    problems: int
     dataset: str
 
 
@@ -149,10 +158,19 @@ def collect(model: Model, options: Options) -> Findings:
         InferenceError: Nothing is converted, or an IR, the device or the pictures cannot be used.
     """
     irs = find_irs(model, options)
-    pictures = sample_pictures(model, options)
-    log.info("%s: measuring %s", model.name, ", ".join(irs))
+    evaluation = find_evaluation(model, options)
+    dataset = find_dataset(model, evaluation, options) if evaluation else None
+    pictures = sample_pictures(model, dataset, options)
+    log.info("%s: speed of %s", model.name, ", ".join(irs))
     speeds = measure(irs, pictures, options)
-    variants = [Variant(precision, xml, ir_size(xml), speeds[precision]) for precision, xml in irs.items()]
+    shares: dict[str, Accuracy] = {}
+    if evaluation and dataset:
+        log.info("%s: accuracy on %d pictures", model.name, len(dataset.samples))
+        shares = {precision: accuracy(xml, evaluation, dataset, options) for precision, xml in irs.items()}
+    variants = [
+        Variant(precision, xml, ir_size(xml), speeds[precision], shares.get(precision))
+        for precision, xml in irs.items()
+    ]
     samples, skipped = classify_samples(irs, pictures, options)
     return Findings(
         model, count(model, irs, options), variants, samples, skipped, environment(variants[0], options)
@@ -185,8 +203,79 @@ def ir_size(xml: Path) -> int:
     return xml.stat().st_size + xml.with_suffix(".bin").stat().st_size
 
 
-def sample_pictures(model: Model, options: Options) -> list[Path]:
-    """Return the pictures to show: as given, or those that come with the model; evenly chosen if they are many.
+def find_evaluation(model: Model, options: Options) -> Evaluation | None:
+    """Return how the accuracy of the model is measured; None if no dataset is given and its descriptor does not say.
+
+    Raises:
+        DescriptorError: Its ``accuracy-check.yml`` is malformed.
+        UsageError: A dataset is given, and there is no such file.
+    """
+    from omz.accuracy.config import load_evaluation
+
+    path = model.directory / "accuracy-check.yml"
+    if path.is_file():
+        return load_evaluation(path)
+    if options.dataset:
+        raise UsageError(
+            f"{path}: is not there, so it is not known how to prepare pictures. Leave out --source."
+        )
+    return None
+
+
+def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Dataset | None:
+    """Return the dataset that is given, or comes with the toolkit; None if there is neither.
+
+    Raises:
+        InferenceError: It is not of a known form.
+    """
+    from omz.accuracy.datasets import open_dataset
+    from omz.accuracy.definitions import load_definition
+
+    definition = load_definition(evaluation.dataset)
+    if options.dataset is None and not definition.bundled:
+        return None
+    labels = model.model_info.labels
+    return open_dataset(
+        definition,
+        options.dataset,
+        labels=labels if isinstance(labels, str) else "",
+        subsample=options.subsample,
+    )
+
+
+def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Options) -> Accuracy:
+    """Measure the accuracy of an IR.
+
+    Raises:
+        InferenceError: The IR, the device or the dataset cannot be used.
+    """
+    import openvino as ov
+
+    from omz.accuracy.evaluation import evaluate
+    from omz.accuracy.preprocessing import preprocessing_of
+
+    shape = ov.Core().read_model(xml).input(0).partial_shape
+    report = evaluate(
+        xml,
+        dataset,
+        preprocessing_of(evaluation, [size.get_length() if size.is_static else 1 for size in shape]),
+        device=options.device,
+        precision=options.infer_precision,
+    )
+    return Accuracy(
+        report.top1.value,
+        report.top5.value,
+        report.top1.interval,
+        report.images,
+        len(report.problems),
+        dataset.name,
+    )
+
+
+def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> list[Path]:
+    """Return the pictures to show: as given, or those that come with the model, or some of the dataset's.
+
+    They are evenly chosen if they are many.
 
     Raises:
         InferenceError: What is given is not there, or holds no picture.
@@ -196,7 +285,8 @@ def sample_pictures(model: Model, options: Options) -> list[Path]:
     given = options.pictures
     if given is None:
         bundled = model.directory / "images"
-        paths = list_pictures(bundled) if bundled.is_dir() else []
+        of_dataset = [sample.path for sample in dataset.samples] if dataset else []
+        paths = list_pictures(bundled) if bundled.is_dir() else of_dataset
     else:
         source = open_source(given)
         if not isinstance(source, Pictures):

@@ -51,6 +51,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="pictures shown at most (default: 12)",
     )
+    parser.add_argument(
+        "-s",
+        "--source",
+        type=Path,
+        metavar="DIR",
+        help="labelled pictures to measure accuracy on, as accuracy_check takes them "
+        "(default: those that come with the model, if any do)",
+    )
+    parser.add_argument(
+        "--subsample",
+        type=positive_number,
+        default=0,
+        metavar="N",
+        help="measure accuracy on so many of them",
+    )
     parser.add_argument("-d", "--device", default="CPU", help="OpenVINO device (default: CPU)")
     parser.add_argument(
         "--infer_precision", choices=("f32", "f16", "bf16"), default="", help="default: the device chooses"
@@ -94,6 +109,8 @@ def _run(args: argparse.Namespace) -> int:
             infer_precision=args.infer_precision,
             seconds=args.time,
             sample_count=args.pictures,
+            dataset=args.source,
+            subsample=args.subsample,
         ),
     )
     output = args.output or Path(f"{model.name}.html")
@@ -154,23 +171,16 @@ def commands(findings: Findings, args: argparse.Namespace) -> list[list[str]]:
 def _options(args: argparse.Namespace) -> list[str]:
     """Return the options of the report that were not left at their defaults, as they were given."""
     parser = build_parser()
-    given = {
-        "-o": args.output,
-        "-m": args.model_dir,
-        "--precisions": args.precisions,
-        "-i": args.input,
-        "--pictures": args.pictures,
-        "-d": args.device,
-        "--infer_precision": args.infer_precision,
-        "-time": args.time,
-    }
-    defaults = {option: action.default for action in parser._actions for option in action.option_strings}
-    return [
-        word
-        for option, value in given.items()
-        if value != defaults[option]
-        for word in (option, f"{value:g}" if isinstance(value, float) else str(value))
-    ]
+    kept = (
+        *("output", "model_dir", "precisions", "input", "pictures", "source", "subsample"),
+        *("device", "infer_precision", "time"),
+    )
+    words = []
+    for name in kept:
+        value = getattr(args, name)
+        if value != parser.get_default(name):
+            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ def render(findings: Findings, commands: Sequence[Sequence[str]]) -> str:
             _section(
                 "Measured on", tag("div", _description_list(findings.environment, "facts"), class_="card")
             ),
-            _section("Again", tag("div", tag("pre", "\n".join(map(shlex.join, commands))), class_="card")),
+            _section(
+                "Make it again", tag("div", tag("pre", "\n".join(map(shlex.join, commands))), class_="card")
+            ),
         ),
         tag("footer", "Written by omz report. This file loads nothing from elsewhere."),
     )
@@ -177,9 +179,11 @@ def _table_note(findings: Findings) -> Html:
     accuracy = findings.variants[0].accuracy
     if accuracy:
         text += (
-            f" Accuracy is that on {accuracy.images} pictures of {accuracy.dataset}, with the 95 % "
-            "confidence interval: another draw of as many pictures would give a figure within it."
+            f" Accuracy is that on {accuracy.images} pictures of {accuracy.dataset}, with the bounds of the 95 % "
+            "confidence interval."
         )
+        if accuracy.problems:
+            text += f" {accuracy.problems} more could not be read."
     return tag("p", text, class_="note")
 
 
