@@ -18,7 +18,10 @@ COMMANDS = {
         "omz.demos.classification_benchmark_demo.command",
         "measure speed and accuracy (classification_benchmark_demo)",
     ),
-    "accuracy": ("omz.accuracy.command", "accuracy on a dataset, with confidence and errors (accuracy_check)"),
+    "accuracy": (
+        "omz.accuracy.command",
+        "accuracy on a dataset, with confidence and errors (accuracy_check)",
+    ),
     "caffe2ir": ("omz.converter.caffe2ir", "convert any prototxt + caffemodel to IR"),
     "torch2ir": (
         "omz.converter.torch2ir",

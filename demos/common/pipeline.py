@@ -178,7 +178,7 @@ class Pipeline:
     def new_buffer(self) -> Image:
         """Return an input buffer, (1, height, width, 3), of the type that the classifier takes."""
         shape = (1, self.classifier.height, self.classifier.width, 3)
-        return np.empty(shape, np.float32 if self.classifier.prepared else np.uint8)  # type: ignore[return-value]  # as Image, but for prepared input
+        return np.empty(shape, np.float32 if self.classifier.prepared else np.uint8)
 
     @contextmanager
     def request(self) -> Iterator[ov.InferRequest]:

@@ -7,6 +7,7 @@ an adapter that is not known is an error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -193,18 +194,10 @@ class Evaluation(_Section):
         return {m.top_k: m.reference for m in self.metrics if m.reference is not None}
 
 
-class _Launcher(_Section):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    framework: str
-    adapter: str | dict[str, Any] = "classification"
-
-
 class _Entry(_Section):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     name: str
-    launchers: tuple[_Launcher, ...]
     datasets: tuple[DatasetUse, ...]
 
 
@@ -233,12 +226,8 @@ def load_evaluation(path: Path, launcher: str = "openvino", name: str = "") -> E
             f"{path}: expected a model {f'{name!r} ' if name else ''}with a launcher of framework "
             f"{launcher!r}; got {there[:300]}"
         )
+    _check_adapters(path, fitting[0], wanted)
     entry = validated(path, _Entry, fitting[0])
-    adapters = {_adapter(each) for each in entry.launchers if each.framework in wanted}
-    if adapters != {"classification"}:
-        raise DescriptorError(
-            f"{path}: model {entry.name!r}: adapter {', '.join(sorted(adapters))!r}; only 'classification' is measured"
-        )
     if len(entry.datasets) != 1:
         raise DescriptorError(
             f"{path}: model {entry.name!r}: expected one dataset; got {len(entry.datasets)}"
@@ -271,5 +260,14 @@ def _frameworks(entry: dict[str, Any]) -> set[str]:
     return {each for each in found if isinstance(each, str)}
 
 
-def _adapter(launcher: _Launcher) -> str:
-    return str(launcher.adapter.get("type")) if isinstance(launcher.adapter, dict) else launcher.adapter
+def _check_adapters(path: Path, entry: dict[str, Any], wanted: Sequence[str]) -> None:
+    """Refuse networks of other kinds, before their steps and metrics are looked at."""
+    for launcher in entry["launchers"]:
+        if isinstance(launcher, dict) and launcher.get("framework") in wanted:
+            adapter = launcher.get("adapter", "classification")
+            kind = adapter.get("type") if isinstance(adapter, dict) else adapter
+            if kind != "classification":
+                raise DescriptorError(
+                    f"{path}: model {str(entry.get('name'))[:80]!r}: adapter {str(kind)[:60]!r}; "
+                    "only 'classification' is measured"
+                )

@@ -21,7 +21,7 @@ from omz.accuracy.definitions import Definition
 from omz.accuracy.lists import Row, read_list
 from omz.demos.common.images import SUFFIXES
 from omz.demos.common.sources import natural_key
-from omz.errors import InferenceError, UsageError
+from omz.errors import InferenceError
 from omz.zoo import catalogue
 from omz.zoo.labels import Label, load_labels
 
@@ -84,8 +84,7 @@ def open_dataset(
         annotations: The list of pictures and classes; looked for by default.
 
     Raises:
-        UsageError: There is no source.
-        InferenceError: The source is not of a known form, or a class in it is not the network's; names the line.
+        InferenceError: There is no source, it is not of a known form, or a class in it is not the network's; names the line.
         DescriptorError: There is no such class list.
     """
     names = labels or definition.labels
@@ -124,7 +123,7 @@ def take(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
 def _source(definition: Definition, source: Path | None) -> Path:
     if source is None:
         if not definition.bundled:
-            raise UsageError(
+            raise InferenceError(
                 f"dataset {definition.name!r} does not come with the toolkit. Give its folder with -s."
             )
         source = catalogue.packaged_root() / definition.bundled

@@ -66,7 +66,7 @@ class Report:
         labels: Class names by index into the network's output.
         predictions: Of all pictures that could be read, in the dataset's order.
         problems: The others.
-        peculiar: By what is peculiar ('grey', 'CMYK', '16-bit', 'EXIF-rotated'), the pictures that are; all were measured.
+        peculiar: The pictures that are 'grey', 'CMYK', '16-bit' or 'EXIF-rotated', by that word; all were measured.
         seconds: From the first picture to the last.
         measured: How many pictures were inferred in that time; others were taken over by resuming.
     """
@@ -180,6 +180,28 @@ def evaluate(
     return report
 
 
+def input_shape(xml: Path) -> tuple[int, ...]:
+    """Return the shape of an IR's picture input, (1, 3, height, width) or (1, height, width, 3).
+
+    Raises:
+        InferenceError: The IR cannot be read, or has no picture input of one size.
+    """
+    import openvino as ov
+
+    from omz.demos.common.locate import find_model
+    from omz.demos.common.model import one_line
+
+    path = find_model(xml)
+    with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
+        shape = ov.Core().read_model(path).input(0).partial_shape
+    sizes = [] if shape.rank.is_dynamic else [side.get_length() if side.is_static else 0 for side in shape]
+    if len(sizes) != 4 or 0 in sizes[1:] or 3 not in (sizes[1], sizes[3]):
+        raise InferenceError(
+            f"{path}: the input is {shape}; expected a picture of one size, [1,3,H,W] or [1,H,W,3]"
+        )
+    return tuple(sizes)
+
+
 def _load(xml: Path, prepare: Preparation, device: str | DeviceOptions, precision: str) -> Classifier:
     from dataclasses import replace
 
@@ -232,7 +254,8 @@ def _report(
     seconds: float,
     measured: int,
 ) -> Report:
-    predictions, strange = [], {}
+    predictions: list[Answer] = []
+    strange: dict[str, list[Path]] = {}
     for place, sample in enumerate(dataset.samples):
         if place in kept.answers:
             ranking, score = kept.answers[place]

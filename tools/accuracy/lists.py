@@ -57,7 +57,7 @@ def _lines(path: Path, text: str) -> list[Row]:
 
 
 def _csv_rows(path: Path, text: str) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     reader = csv.reader(text.splitlines())
     try:
         for cells in reader:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from omz.demos.common import opencv
 from omz.demos.common.images import MAX_FILE_BYTES, read_image
-from omz.errors import InferenceError, UsageError
+from omz.errors import InferenceError
 from omz.files import read_bounded
 
 if TYPE_CHECKING:
@@ -93,12 +93,12 @@ class Preparation:
         """Try the steps on blank pictures, upright and lying.
 
         Raises:
-            UsageError: They do not give the size of the network's input.
+            InferenceError: They do not give the size of the network's input.
         """
         for shape in ((500, 375, 3), (375, 500, 3)):
             image = self.apply(np.zeros(shape, np.uint8))
             if image.shape[:2] != (self.height, self.width):
-                raise UsageError(f"the preprocessing does not fit the model: {self._unfit(image)}")
+                raise InferenceError(f"the preprocessing does not fit the model: {self._unfit(image)}")
 
     def _unfit(self, image: Picture) -> str:
         height, width = image.shape[:2]
@@ -113,7 +113,7 @@ def preprocessing_of(evaluation: Evaluation, model_input_shape: Sequence[int]) -
         model_input_shape: The network's, (1, 3, height, width) or (1, height, width, 3).
 
     Raises:
-        UsageError: The steps give another size than the network takes, or need Pillow, which is not installed.
+        InferenceError: The steps give another size than the network takes, or need Pillow, which is not installed.
     """
     _, *sides = (int(side) for side in model_input_shape)
     height, width = sides[1:] if sides[0] == 3 else sides[:2]
@@ -251,12 +251,12 @@ def pillow() -> ModuleType:
     """Return the module ``PIL.Image``.
 
     Raises:
-        UsageError: Pillow is not installed; tells how to.
+        InferenceError: Pillow is not installed; tells how to.
     """
     try:
         from PIL import Image
     except ImportError as error:
-        raise UsageError(
+        raise InferenceError(
             "this model was measured with Pillow's resizing or reader, and Pillow is not installed.\n"
             "pip install 'omz-toolkit[accuracy]'"
         ) from error
