@@ -21,7 +21,7 @@ from omz.demos.common.topk import Prediction
 from omz.errors import UsageError
 from omz.report import command
 from omz.report.collect import Accuracy, Findings, Options, Sample, Speed, Variant, collect, sample_pictures
-from omz.report.html import render
+from omz.report.html import megabytes, percent, render, thousands
 from omz.zoo import catalogue
 from omz.zoo.schema import Model
 
@@ -168,7 +168,7 @@ def test_gains_and_differing_answers_are_told() -> None:
         in words
     )
     assert "FP16-INT8 says xxx" in words
-    assert "90.00 %" in words
+    assert "90.00\u202f%" in words
     assert "85.00 to 94.00" in words
 
 
@@ -369,3 +369,13 @@ def test_it_prints_on_few_sheets(page: Path, tmp_path: Path) -> None:
     chromium(tmp_path / "profile", f"--print-to-pdf={paper}", "--no-pdf-header-footer", page.as_uri())
     sheets = len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes()))
     assert 1 <= sheets <= 4
+
+
+def test_figures() -> None:
+    assert [thousands(value) for value in (3612.4, 17.03, 1_234_567.0)] == [
+        "3\u202f610",
+        "17.0",
+        "1\u202f230\u202f000",
+    ]
+    assert [megabytes(size) for size in (687_100, 110_600_000)] == ["687 kB", "111 MB"]
+    assert percent(355 / 360) == "98.61\u202f%"

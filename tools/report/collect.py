@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from omz.accuracy.config import Evaluation
     from omz.accuracy.datasets import Dataset
+    from omz.accuracy.preprocessing import Preparation
     from omz.demos.common.images import Image
     from omz.demos.common.model import Classifier
     from omz.demos.common.pipeline import Rate
@@ -112,6 +113,7 @@ class Variant:
         size: Of both files of the IR, in bytes.
         speed: How fast it runs.
         accuracy: None without a dataset.
+        quantization: How it was quantized, as the IR tells; empty for others.
     """
 
     precision: str
@@ -119,6 +121,7 @@ class Variant:
     size: int
     speed: Speed
     accuracy: Accuracy | None = None
+    quantization: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ def collect(model: Model, options: Options) -> Findings:
         log.info("%s: accuracy on %d pictures", model.name, len(dataset.samples))
         shares = {precision: accuracy(xml, evaluation, dataset, options) for precision, xml in irs.items()}
     variants = [
-        Variant(precision, xml, ir_size(xml), speeds[precision], shares.get(precision))
+        Variant(precision, xml, ir_size(xml), speeds[precision], shares.get(precision), quantization(xml))
         for precision, xml in irs.items()
     ]
     samples, skipped = classify_samples(irs, pictures, options)
@@ -243,22 +246,29 @@ def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Data
     )
 
 
+def quantization(xml: Path) -> dict[str, str]:
+    """Return how an IR was quantized, as ``omz_quantizer`` writes it into the IR; empty for other IRs."""
+    import openvino as ov
+
+    network = ov.Core().read_model(xml)
+    if not network.has_rt_info(["omz_quantization"]):
+        return {}
+    section = network.get_rt_info(["omz_quantization"]).astype(dict)
+    return {key: value.astype(str) for key, value in section.items() if not key.endswith("_sha256")}
+
+
 def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Options) -> Accuracy:
     """Measure the accuracy of an IR.
 
     Raises:
         InferenceError: The IR, the device or the dataset cannot be used.
     """
-    import openvino as ov
-
     from omz.accuracy.evaluation import evaluate
-    from omz.accuracy.preprocessing import preprocessing_of
 
-    shape = ov.Core().read_model(xml).input(0).partial_shape
     report = evaluate(
         xml,
         dataset,
-        preprocessing_of(evaluation, [size.get_length() if size.is_static else 1 for size in shape]),
+        preparation(xml, evaluation),
         device=options.device,
         precision=options.infer_precision,
     )
@@ -270,6 +280,16 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
         len(report.problems),
         dataset.name,
     )
+
+
+def preparation(xml: Path, evaluation: Evaluation) -> Preparation:
+    """Return what makes a picture file the input of an IR."""
+    import openvino as ov
+
+    from omz.accuracy.preprocessing import preprocessing_of
+
+    shape = ov.Core().read_model(xml).input(0).partial_shape
+    return preprocessing_of(evaluation, [size.get_length() if size.is_static else 1 for size in shape])
 
 
 def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> list[Path]:

@@ -79,9 +79,16 @@ def _lead(title: str, findings: Findings) -> str:
     text = f"{title}. {fast.precision} runs at {gain:.2f} times the throughput of {exact.precision}"
     text += f", at {fast.size / exact.size:.2f} times its size"
     if fast.accuracy and exact.accuracy:
-        drop = 100 * (exact.accuracy.top1 - fast.accuracy.top1)
-        kept = f"{abs(drop):.2f} points {'less' if drop > 0 else 'more'}" if round(drop, 2) else "the same"
-        text += f"; its top-1 is {kept}"
+        gained = 100 * (fast.accuracy.top1 - exact.accuracy.top1)
+        text += "; its top-1 is "
+        text += (
+            f"{abs(gained):.2f} points {'higher' if gained > 0 else 'lower'}"
+            if round(gained, 2)
+            else "the same"
+        )
+        low, high = exact.accuracy.interval
+        if round(gained, 2) and low <= fast.accuracy.top1 <= high:
+            text += ", which is within the confidence interval"
     return f"{text}."
 
 
@@ -92,7 +99,7 @@ def _tiles(findings: Findings) -> Html:
     quick = min(findings.variants, key=lambda one: one.speed.latency.percentiles["p50"])
     tiles = []
     if exact.accuracy:
-        tiles.append((f"Top-1, {exact.precision}", f"{100 * exact.accuracy.top1:.2f} %"))
+        tiles.append((f"Top-1, {exact.precision}", percent(exact.accuracy.top1)))
     elif (published := findings.model.specification) and published.top1 is not None:
         tiles.append(("Top-1, published", f"{published.top1:g} %"))
     tiles += [
@@ -158,7 +165,7 @@ def _accuracy_rows(variants: Sequence[Variant]) -> list[tuple[str, Sequence[str]
             "Top-1",
             [
                 joined(
-                    f"{100 * one.top1:.2f} %",
+                    percent(one.top1),
                     tag("small", f"{100 * one.interval[0]:.2f} to {100 * one.interval[1]:.2f}"),
                 )
                 if one
@@ -166,7 +173,7 @@ def _accuracy_rows(variants: Sequence[Variant]) -> list[tuple[str, Sequence[str]
                 for one in measured
             ],
         ),
-        ("Top-5", [f"{100 * one.top5:.2f} %" if one else "-" for one in measured]),
+        ("Top-5", [percent(one.top5) if one else "-" for one in measured]),
     ]
 
 
@@ -305,6 +312,14 @@ def _facts(findings: Findings) -> Html:
         rows += [(f"Top-{k}, published", f"{share:g} %") for k, share in shares if share is not None]
     name = published.license_name if published else model.license
     rows.append(("Licence", link(model.license, name)))
+    rows += [
+        (
+            f"{variant.precision} is",
+            ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items()),
+        )
+        for variant in findings.variants
+        if (facts := variant.quantization)
+    ]
     rows += [("Note", note) for note in (published.notes if published else [])]
     return _description_list(rows, "facts")
 
@@ -338,10 +353,19 @@ def thousands(value: float) -> str:
     return f"{int(text):,}".replace(",", "\u202f") if text.isdecimal() else text
 
 
+def percent(share: float) -> str:
+    r"""Write a share as a percentage with two decimals, which stays in one line.
+
+    >>> percent(355 / 360)
+    '98.61\u202f%'
+    """
+    return f"{100 * share:.2f}\u202f%"
+
+
 def megabytes(size: int) -> str:
     """Write a size in bytes as kB or MB (powers of ten), with three significant digits.
 
-    >>> megabytes(687_100), megabytes(110_500_000)
+    >>> megabytes(687_100), megabytes(110_600_000)
     ('687 kB', '111 MB')
     """
     return f"{_three(size / 1e6)} MB" if size >= 1_000_000 else f"{_three(size / 1e3)} kB"
