@@ -13,6 +13,7 @@ COMMANDS = {
     "download": ("omz.downloader.command", "fetch and verify model files (omz_downloader)"),
     "bundle": ("omz.downloader.bundle_command", "pack downloaded models for machines without a network"),
     "convert": ("omz.converter.command", "convert downloaded models to IR (omz_converter)"),
+    "quantize": ("omz.quantizer.command", "quantize converted models to 8 bits (omz_quantizer)"),
     "classify": ("omz.demos.classification_demo.command", "classify images or video (classification_demo)"),
     "benchmark": (
         "omz.demos.classification_benchmark_demo.command",

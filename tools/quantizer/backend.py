@@ -18,7 +18,6 @@ from omz.errors import ConversionError, UsageError
 from omz.quantizer.options import Options
 
 
-
 def load() -> ModuleType:
     """Import NNCF.
 
@@ -130,4 +129,6 @@ def _quiet() -> Iterator[None]:
             yield
     except (RuntimeError, ValueError) as error:  # nncf's own errors are of the two, and so are OpenVINO's
         text = str(error).strip().splitlines() or [type(error).__name__]
-        raise ConversionError(f"NNCF cannot quantize this network: {text[-1]} (--verbose says more)") from error
+        raise ConversionError(
+            f"NNCF cannot quantize this network: {text[-1]} (--verbose says more)"
+        ) from error

@@ -32,16 +32,14 @@ class Sample(Protocol):
         """Index of the class."""
 
 
-def readable(samples: Iterable[Sample], prepare: Prepare, limit: int) -> list[Sample]:
-    """Return the first ``limit`` samples that can be read; those that can't are named in the log.
+def readable(samples: Iterable[Sample], prepare: Prepare) -> list[Sample]:
+    """Return the samples whose pictures can be read; those that can't are named in the log.
 
     Raises:
         InferenceError: None can.
     """
     good: list[Sample] = []
     for sample in samples:
-        if len(good) == limit:
-            break
         try:
             prepare(sample.path)
         except (ZooError, OSError) as error:
@@ -49,7 +47,7 @@ def readable(samples: Iterable[Sample], prepare: Prepare, limit: int) -> list[Sa
         else:
             good.append(sample)
     if not good:
-        raise InferenceError("there is no picture to calibrate with that can be read")
+        raise InferenceError("there is no picture that can be read")
     return good
 
 

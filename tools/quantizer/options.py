@@ -53,9 +53,7 @@ class Options:
         if self.target_device == "NPU" and self.preset != "performance":
             raise UsageError(f"--preset {self.preset}: an NPU computes symmetrically; leave the option out")
         if self.max_drop is not None and not 0 <= self.max_drop <= 1:
-            raise UsageError(
-                f"--max_drop {self.max_drop:g}: expected a share from 0 to 1; 0.01 is one point"
-            )
+            raise UsageError(f"--max_drop {self.max_drop:g}: expected a share from 0 to 1; 0.01 is one point")
 
     @property
     def effective_overflow_fix(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from omz.errors import ConversionError, located
 from omz.quantizer import backend
 from omz.quantizer.calibration import Batches, Prepare, digest, readable
 from omz.quantizer.graph import given_back, has_squeeze_excitation, name_by_place
-from omz.quantizer.options import DEFAULT_SUBSET, Options
+from omz.quantizer.options import Options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,7 @@ def quantize_model(
     options: Options | None = None,
     *,
     output: Path,
-    subset_size: int = DEFAULT_SUBSET,
+    validation: Sequence[Sample] = (),
     compress_to_fp16: bool = False,
 ) -> Quantized:
     """Quantize a classifier.
@@ -72,12 +73,11 @@ def quantize_model(
 
     Args:
         xml: IR in floating point: one picture input with 3 channels, one output with a score per class.
-        samples: Pictures; the first ``subset_size`` that can be read calibrate, all validate if there is a
-            ``max_drop``. Take them by lot before: they are often sorted by class.
+        samples: Pictures to calibrate with; those that can't be read are left out, with a warning.
         prepare: Reads a picture as the input wants it, (height, width, 3).
         options: How.
         output: The ``.xml`` to write.
-        subset_size: In pictures, whatever the batch.
+        validation: Pictures that a ``max_drop`` is measured on; those of the calibration by default.
         compress_to_fp16: Store what stays in floating point in half precision.
 
     Raises:
@@ -92,7 +92,7 @@ def quantize_model(
         model = ov.Core().read_model(xml)
     with located(str(xml)):
         batch, layout = _picture_input(model, options)
-        chosen = readable(samples, prepare, subset_size)
+        chosen = readable(samples, prepare)
         calibration = [tensor for tensor, _ in Batches(chosen, prepare, batch, layout)]
         correction = options.bias_correction or ("full" if has_squeeze_excitation(model) else "fast")
         fast = correction == "fast"
@@ -101,13 +101,14 @@ def quantize_model(
         if options.max_drop is None:
             quantized = backend.quantize(model, calibration, options, fast_bias_correction=fast)
         else:
-            tests = Batches(readable(samples, prepare, len(samples)), prepare, batch, layout)
+            judges = readable(validation, prepare) if validation else chosen
+            tests = Batches(judges, prepare, batch, layout)
             quantized, before = backend.quantize_within(
                 model, calibration, tests, _top1, options, fast_bias_correction=fast
             )
             top1_before, top1 = (_top1(_compiled(one), tests) for one in (model, quantized))
             back = given_back(before, quantized)
-            _check_drop(top1_before - top1, options.max_drop, len(samples))
+            _check_drop(top1_before - top1, options.max_drop, len(judges))
     del quantized.rt_info["nncf"]  # holds paths of this machine; what counts of it is written below
     name_by_place(quantized)
     _describe(quantized, options, correction, chosen, version, back)
@@ -138,18 +139,28 @@ def _picture_input(model: ov.Model, options: Options) -> tuple[int, str]:
 
 def _top1(compiled: ov.CompiledModel, batches: Iterable[Batch]) -> float:
     """Return the share of pictures that the network is right about, 0..1."""
+    count = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    idle = [compiled.create_infer_request() for _ in range(count)]
+    busy: deque[tuple[ov.InferRequest, list[int]]] = deque()
     right: list[bool] = []
 
-    def count(request: ov.InferRequest, labels: list[int]) -> None:
+    def collect() -> None:
+        request, labels = busy.popleft()
+        request.wait()
         scores = request.get_output_tensor(0).data
         best = scores.reshape(len(scores), -1).argmax(axis=1)
         right.extend(bool(a == b) for a, b in zip(best, labels, strict=False))  # what fills up has no class
+        idle.append(request)
 
-    queue = ov.AsyncInferQueue(compiled)
-    queue.set_callback(count)
+    # No AsyncInferQueue: it waits for its callbacks while it holds the lock that they need.
     for tensor, labels in batches:
-        queue.start_async({0: tensor}, labels)
-    queue.wait_all()
+        if not idle:
+            collect()
+        request = idle.pop()
+        request.start_async({0: tensor})
+        busy.append((request, labels))
+    while busy:
+        collect()
     return sum(right) / len(right)
 
 
