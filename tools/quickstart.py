@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
         f"omz_quantizer --name {SAMPLE} --model_dir {folder} -o {folder} --precisions {QUANTIZED}",
     )
     if find_spec("nncf"):
-        quantized = _quantize(model, exact, ir_path(model, folder, QUANTIZED))
+        quantized = _quantize(model, ir_path(model, folder, "FP16"), ir_path(model, folder, QUANTIZED))
         out.print(f"  {quantized}  {quantized.with_suffix('.bin').stat().st_size / 1000:.1f} kB of weights")
     else:
         out.print("  Left out, as NNCF is not installed. To get it: pip install 'omz-toolkit[int8]'")
@@ -133,19 +133,20 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _quantize(model: Model, exact: Path, output: Path) -> Path:
-    """Quantize an IR, with the pictures that come with the model."""
+def _quantize(model: Model, xml: Path, output: Path) -> Path:
+    """Quantize an IR, calibrated with the pictures that come with the model."""
     from omz.accuracy.config import load_evaluation
     from omz.accuracy.datasets import open_dataset, take
     from omz.accuracy.definitions import load_definition
+    from omz.accuracy.evaluation import input_shape
+    from omz.accuracy.preprocessing import preprocessing_of
     from omz.quantizer.options import DEFAULT_SUBSET
     from omz.quantizer.quantize import quantize_model
-    from omz.report.collect import preparation
 
     evaluation = load_evaluation(model.directory / "accuracy-check.yml")
     samples = take(open_dataset(load_definition(evaluation.dataset)), DEFAULT_SUBSET).samples
-    prepare = preparation(exact, evaluation)
-    return quantize_model(exact, samples, prepare, output=output, compress_to_fp16=True).xml
+    prepare = preprocessing_of(evaluation, input_shape(xml))
+    return quantize_model(xml, samples, prepare, output=output, compress_to_fp16=True).xml
 
 
 def _step(out: Console, number: int, title: str, *commands: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -369,6 +370,17 @@ def test_it_prints_on_few_sheets(page: Path, tmp_path: Path) -> None:
     chromium(tmp_path / "profile", f"--print-to-pdf={paper}", "--no-pdf-header-footer", page.as_uri())
     sheets = len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes()))
     assert 1 <= sheets <= 4
+
+
+def test_commands_name_every_step_with_the_paths_that_were_given() -> None:
+    words = ["--name", NAME, "-m", "my irs", "-s", "val", "--subsample", "50", "-d", "GPU"]
+    made = command.commands(nasty_findings(), command.build_parser().parse_args(words))
+    assert [shlex.join(one) for one in made] == [
+        f"omz_downloader --name {NAME} -o 'my irs'",
+        f"omz_converter --name {NAME} -d 'my irs' -o 'my irs' --precisions FP32",
+        f"omz_quantizer --name {NAME} --model_dir 'my irs' --dataset_dir val --precisions FP16-INT8",
+        f"omz report --name {NAME} --model_dir 'my irs' --source val --subsample 50 --device GPU",
+    ]
 
 
 def test_figures() -> None:

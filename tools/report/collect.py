@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from omz.accuracy.config import Evaluation
     from omz.accuracy.datasets import Dataset
-    from omz.accuracy.preprocessing import Preparation
     from omz.demos.common.images import Image
     from omz.demos.common.model import Classifier
     from omz.demos.common.pipeline import Rate
@@ -263,12 +262,13 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
     Raises:
         InferenceError: The IR, the device or the dataset cannot be used.
     """
-    from omz.accuracy.evaluation import evaluate
+    from omz.accuracy.evaluation import evaluate, input_shape
+    from omz.accuracy.preprocessing import preprocessing_of
 
     report = evaluate(
         xml,
         dataset,
-        preparation(xml, evaluation),
+        preprocessing_of(evaluation, input_shape(xml)),
         device=options.device,
         precision=options.infer_precision,
     )
@@ -280,16 +280,6 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
         len(report.problems),
         dataset.name,
     )
-
-
-def preparation(xml: Path, evaluation: Evaluation) -> Preparation:
-    """Return what makes a picture file the input of an IR."""
-    import openvino as ov
-
-    from omz.accuracy.preprocessing import preprocessing_of
-
-    shape = ov.Core().read_model(xml).input(0).partial_shape
-    return preprocessing_of(evaluation, [size.get_length() if size.is_static else 1 for size in shape])
 
 
 def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> list[Path]:

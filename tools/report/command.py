@@ -148,10 +148,12 @@ def commands(findings: Findings, args: argparse.Namespace) -> list[list[str]]:
     """Return what makes the same page again from nothing; paths are those that were given."""
     name = ["--name", findings.model.name]
     root = ["--models_root", str(args.models_root)] if args.models_root else []
+    given = args.model_dir != Path()
     folder = str(args.model_dir)
-    source, target = (["-d", folder], ["-o", folder]) if args.model_dir != Path() else ([], [])
+    source, target = (["-d", folder], ["-o", folder]) if given else ([], [])
     precisions = [variant.precision for variant in findings.variants]
     exact = [precision for precision in precisions if "INT8" not in precision]
+    quantized = [precision for precision in precisions if "INT8" in precision]
     made = [
         ["omz_downloader", *name, *target, *root],
         [
@@ -164,6 +166,10 @@ def commands(findings: Findings, args: argparse.Namespace) -> list[list[str]]:
             ",".join(exact or ["FP32", "FP16"]),
         ],
     ]
+    if quantized:
+        tree = ["--model_dir", folder] if given else []
+        data = ["--dataset_dir", str(args.source)] if args.source else []
+        made.append(["omz_quantizer", *name, *tree, *data, *root, "--precisions", ",".join(quantized)])
     made.append(["omz", "report", *name, *_options(args), *root])
     return made
 
