@@ -115,9 +115,7 @@ def sample_count(text: str) -> Callable[[int], int]:
     """
     number, percent = text.removesuffix("%"), text.endswith("%")
     if not number.isdecimal() or len(number) > 9 or (percent and not 0 < int(number) <= 100):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected a number of pictures, or 1% to 100%".replace("%", "%%")
-        )
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of pictures, or 1% to 100%")
     return lambda total: max(1, total * int(number) // 100) if percent else int(number)
 
 
@@ -169,7 +167,7 @@ def _check_model(name: str, config: Path, args: argparse.Namespace) -> tuple[lis
 
     results: list[Result] = []
     failed: list[str] = []
-    with _collected(name or str(config), failed):
+    with _collected(name or CONFIG_FILE, failed):
         evaluation = load_evaluation(config)
         irs = find_irs(args.models, name or evaluation.model, args.precisions)
         dataset = _dataset(evaluation, args)

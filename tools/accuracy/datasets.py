@@ -84,7 +84,8 @@ def open_dataset(
         annotations: The list of pictures and classes; looked for by default.
 
     Raises:
-        InferenceError: There is no source, it is not of a known form, or a class in it is not the network's; names the line.
+        InferenceError: There is no source, it is not of a known form, or a class in it is not the network's; names
+            the line.
         DescriptorError: There is no such class list.
     """
     names = labels or definition.labels

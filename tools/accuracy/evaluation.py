@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from omz.accuracy.metrics import ClassAccuracy, Proportion, per_class, top_k_correct
 from omz.accuracy.picture_facts import picture_facts
 from omz.errors import InferenceError
+from omz.zoo.labels import load_labels
 
 if TYPE_CHECKING:
     from omz.accuracy.datasets import Dataset, Sample
@@ -66,7 +67,8 @@ class Report:
         labels: Class names by index into the network's output.
         predictions: Of all pictures that could be read, in the dataset's order.
         problems: The others.
-        peculiar: The pictures that are 'grey', 'CMYK', '16-bit' or 'EXIF-rotated', by that word; all were measured.
+        peculiar: The pictures that are 'grey', 'CMYK', '16-bit', 'EXIF-rotated' or 'truncated', by that word; they
+            were measured all the same.
         seconds: From the first picture to the last.
         measured: How many pictures were inferred in that time; others were taken over by resuming.
     """
@@ -149,7 +151,7 @@ def evaluate(
     from omz.accuracy.progress import open_progress
     from omz.demos.common.pipeline import Pipeline
 
-    classifier = _load(xml, prepare, device, precision)
+    classifier = _load(xml, dataset, prepare, device, precision)
     _check_labels(classifier, dataset)
     pipeline = Pipeline(classifier, requests=requests, top_k=max(ranks, 1))
     pipeline.warm_up()
@@ -202,7 +204,9 @@ def input_shape(xml: Path) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _load(xml: Path, prepare: Preparation, device: str | DeviceOptions, precision: str) -> Classifier:
+def _load(
+    xml: Path, dataset: Dataset, prepare: Preparation, device: str | DeviceOptions, precision: str
+) -> Classifier:
     from dataclasses import replace
 
     from omz.demos.common.devices import DeviceOptions
@@ -213,7 +217,11 @@ def _load(xml: Path, prepare: Preparation, device: str | DeviceOptions, precisio
         options = replace(options, precision=precision)
     # the preparation has the last word on size and, where it normalizes, on values
     inputs = InputOptions(resize_type="standard", prepared=prepare.normalized)
-    return load_classifier(xml, options, inputs)
+    classifier = load_classifier(xml, options, inputs)
+    if classifier.labels[0] != "#0":
+        return classifier
+    names = tuple(["background"] * dataset.first_class + [one.name for one in load_labels(dataset.labels)])
+    return replace(classifier, labels=names) if len(names) == len(classifier.labels) else classifier
 
 
 def _check_labels(classifier: Classifier, dataset: Dataset) -> None:

@@ -61,8 +61,9 @@ def print_results(out: Console, results: Sequence[Result]) -> None:
     out.print(_table(results))
     for note in dict.fromkeys(note for one in results for note in one.report.dataset.notes):
         out.print(f"  {note}", soft_wrap=True)
-    if report.images < report.dataset.total:
-        out.print(f"  {report.images} of the dataset's {report.dataset.total} pictures", soft_wrap=True)
+    if len(report.dataset.samples) < report.dataset.total:
+        chosen = f"{len(report.dataset.samples)} of the dataset's {report.dataset.total} pictures, chosen at random"
+        out.print(f"  {chosen}", soft_wrap=True)
     for fact, paths in report.peculiar.items():
         out.print(f"  {len(paths)} {fact}, such as {paths[0].name}", soft_wrap=True)
     _print_errors(out, report)

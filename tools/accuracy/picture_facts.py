@@ -1,32 +1,42 @@
-"""What a picture file's header says that a reader silently does away with: grey, CMYK, 16 bits, turned.
+"""What a picture file says that a reader silently does away with: grey, CMYK, 16 bits, turned, cut off.
 
 Only JPEG and PNG headers are read; those are what datasets of labelled pictures consist of. Every reader makes 8-bit
 pictures of three channels of them all; what differs is that OpenCV turns a picture as its EXIF data says and Pillow's
-reader, as Open Model Zoo uses it, does not. So such pictures are counted.
+reader, as Open Model Zoo uses it, does not; and of a JPEG file that ends too soon older versions of OpenCV make a
+picture that is grey below. So such pictures are counted.
 """
 
 from __future__ import annotations
 
+import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 #: Headers beyond are not looked at; EXIF segments of 64 kB and a large colour profile fit in.
 MAX_HEADER_BYTES = 1 << 20
-GREY, CMYK, DEEP, TURNED = "grey", "CMYK", "16-bit", "EXIF-rotated"
+#: Where the end of a JPEG file is looked for; some programs write a few bytes behind it.
+TAIL_BYTES = 1 << 16
+GREY, CMYK, DEEP, TURNED, CUT = "grey", "CMYK", "16-bit", "EXIF-rotated", "truncated"
 _ORIENTATION = 0x112
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame, of any kind of compression
 
 
 def picture_facts(path: Path) -> tuple[str, ...]:
-    """Return which of :data:`GREY`, :data:`CMYK`, :data:`DEEP` and :data:`TURNED` a picture is; () if unreadable."""
+    """Return which of the above a picture is; () if it is unreadable."""
     try:
         with path.open("rb") as file:
             head = file.read(4096)
-            if head.startswith(b"\xff\xd8") and not _jpeg_frame(head):
+            if not head.startswith(b"\xff\xd8"):
+                return facts_of(head)
+            if not _frame_at(head):
                 head += file.read(MAX_HEADER_BYTES)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(_frame_at(head), size - TAIL_BYTES))  # a thumbnail in the header has an end, too
+            ends = b"\xff\xd9" in file.read()
     except OSError:
         return ()
-    return facts_of(head)
+    return facts_of(head) if ends else (*facts_of(head), CUT)
 
 
 def facts_of(head: bytes) -> tuple[str, ...]:
@@ -38,38 +48,34 @@ def facts_of(head: bytes) -> tuple[str, ...]:
     return ()
 
 
-def _segments(data: bytes) -> list[tuple[int, bytes]]:
-    """Return the (marker, content) of a JPEG file's segments up to the start of frame."""
-    found, place = [], 2
+def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the (marker, place, content) of a JPEG file's segments up to the start of frame."""
+    place = 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
         if marker == 0xFF:  # fill bytes
             place += 1
             continue
         (length,) = struct.unpack_from(">H", data, place + 2)
-        found.append((marker, data[place + 4 : place + 2 + length]))
+        yield marker, place, data[place + 4 : place + 2 + length]
         if marker in _FRAMES or length < 2:
-            break
+            return
         place += 2 + length
-    return found
 
 
-def _jpeg_frame(data: bytes) -> bytes:
-    """Return the start of frame, b'' if it is not within ``data``."""
-    return next(
-        (content for marker, content in _segments(data) if marker in _FRAMES and len(content) > 5), b""
-    )
+def _frame_at(data: bytes) -> int:
+    """Return where the start of frame is, 0 if it is not within ``data``."""
+    return next((at for marker, at, content in _segments(data) if marker in _FRAMES and len(content) > 5), 0)
 
 
 def _jpeg_facts(data: bytes) -> tuple[str, ...]:
     facts = []
-    frame = _jpeg_frame(data)
-    if frame:
-        facts += {1: [GREY], 4: [CMYK]}.get(frame[5], [])
+    if frame := _frame_at(data):
+        facts += {1: [GREY], 4: [CMYK]}.get(data[frame + 9], [])  # the number of components
     exif = [
-        content for marker, content in _segments(data) if marker == 0xE1 and content.startswith(b"Exif\0\0")
+        content[6:] for marker, _, content in _segments(data) if marker == 0xE1 and content[:6] == b"Exif\0\0"
     ]
-    if any(_orientation(content[6:]) > 1 for content in exif):
+    if any(_orientation(tiff) > 1 for tiff in exif):
         facts.append(TURNED)
     return tuple(facts)
 
