@@ -92,6 +92,7 @@ class Accuracy:
         images: How many pictures were counted.
         problems: How many more are missing or cannot be read.
         dataset: What they are of.
+        notes: What was found out or assumed about the dataset, such as the order of its classes.
     """
 
     top1: float
@@ -100,6 +101,7 @@ class Accuracy:
     images: int
     problems: int
     dataset: str
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,7 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
         report.images,
         len(report.problems),
         dataset.name,
+        dataset.notes,
     )
 
 
@@ -401,7 +404,7 @@ def classify_samples(
     for row in zip(*answers.values(), strict=True):
         name, image = Path(row[0].source).name, row[0].image
         if image is None:
-            skipped[name] = row[0].error
+            skipped[name] = row[0].error.removeprefix(f"{row[0].source}: ")
         else:
             tops = {precision: answer.top for precision, answer in zip(answers, row, strict=True)}
             samples.append(Sample(name, image, tops))

@@ -93,23 +93,21 @@ def _lead(title: str, findings: Findings) -> str:
 
 
 def _tiles(findings: Findings) -> Html:
-    from omz.demos.common.statistics import three_digits
-
     exact, fast = findings.variants[0], max(findings.variants, key=lambda one: one.speed.throughput)
-    quick = min(findings.variants, key=lambda one: one.speed.latency.percentiles["p50"])
+    quick = min(findings.variants, key=_median)
     tiles = []
     if exact.accuracy:
         tiles.append((f"Top-1, {exact.precision}", percent(exact.accuracy.top1)))
     elif (published := findings.model.specification) and published.top1 is not None:
         tiles.append(("Top-1, published", f"{published.top1:g} %"))
     tiles += [
-        (f"Median latency, {quick.precision}", f"{three_digits(quick.speed.latency.percentiles['p50'])} ms"),
+        (f"Median latency, {quick.precision}", f"{_three(_median(quick))} ms"),
         (f"Inferences a second, {fast.precision}", thousands(fast.speed.throughput)),
     ]
     if findings.info:
         tiles += [
-            ("Parameters", f"{three_digits(findings.info.mparams)} M"),
-            ("GFLOPs", three_digits(findings.info.gflops)),
+            ("Parameters", f"{_three(findings.info.mparams)} M"),
+            ("GFLOPs", _three(findings.info.gflops)),
         ]
     return _description_list(tiles, "tiles", each="div")
 
@@ -191,6 +189,7 @@ def _table_note(findings: Findings) -> Html:
         )
         if accuracy.problems:
             text += f" {accuracy.problems} more could not be read."
+        text += "".join(f" {shortened(note, 300)}." for note in accuracy.notes)
     return tag("p", text, class_="note")
 
 
@@ -206,7 +205,7 @@ def _charts(variants: Sequence[Variant]) -> Html:
         ),
         (
             "Median latency",
-            [(p50 := one.speed.latency.percentiles["p50"], f"{_three(p50)} ms") for one in variants],
+            [(_median(one), f"{_three(_median(one))} ms") for one in variants],
         ),
         ("Size", [(float(one.size), megabytes(one.size)) for one in variants]),
     ]
@@ -315,10 +314,10 @@ def _facts(findings: Findings) -> Html:
     rows += [
         (
             f"{variant.precision} is",
-            ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items()),
+            shortened(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts)),
         )
         for variant in findings.variants
-        if (facts := variant.quantization)
+        if (facts := variant.quantization.items())
     ]
     rows += [("Note", note) for note in (published.notes if published else [])]
     return _description_list(rows, "facts")
@@ -335,6 +334,10 @@ def _product(sizes: Sequence[int]) -> str:
 
 def _percent(prediction: Prediction) -> str:
     return f"{100 * prediction.score:.1f} %"
+
+
+def _median(variant: Variant) -> float:
+    return variant.speed.latency.percentiles["p50"]
 
 
 def _three(value: float) -> str:
