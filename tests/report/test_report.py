@@ -21,7 +21,17 @@ from omz.demos.common.statistics import Samples
 from omz.demos.common.topk import Prediction
 from omz.errors import UsageError
 from omz.report import command
-from omz.report.collect import Accuracy, Findings, Options, Sample, Speed, Variant, collect, sample_pictures
+from omz.report.collect import (
+    Accuracy,
+    Findings,
+    Options,
+    Sample,
+    Speed,
+    Variant,
+    collect,
+    quantization,
+    sample_pictures,
+)
 from omz.report.html import megabytes, percent, render, thousands
 from omz.zoo import catalogue
 from omz.zoo.schema import Model
@@ -310,14 +320,17 @@ def chromium(profile: Path, *arguments: str) -> str:
 
 @browser
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_is_wider_than_the_screen(width: int, page: Path, tmp_path: Path) -> None:
-    # A frame is as narrow as a phone, which a headless window is not; a page that allows scripts measures it.
+@pytest.mark.parametrize(("width", "hostile"), [(360, False), (360, True), (1280, False)])
+def test_nothing_is_wider_than_the_screen(width: int, hostile: bool, page: Path, tmp_path: Path) -> None:
+    # A frame can be as narrow as a phone, which a headless window cannot; without the policy, a script measures it.
     frame = tmp_path / "frame.html"
-    content = re.sub("<meta http-equiv[^>]*>", "", page.read_text())
+    written = render(nasty_findings(), [["omz", "report", "--name", NASTY]]) if hostile else page.read_text()
+    content = re.sub("<meta http-equiv[^>]*>", "", written)
+    # A table that is too wide scrolls in its card; it is only with hostile texts.
+    measured = "svg, img, pre" if hostile else "svg, img, pre, td"
     measuring = (
         "<script>const root = document.documentElement;"
-        "root.dataset.widths = [root.scrollWidth, innerWidth, ...[...document.querySelectorAll('svg, img, td, pre')]"
+        f"root.dataset.widths = [root.scrollWidth, innerWidth, ...[...document.querySelectorAll('{measured}')]"
         ".map(e => Math.ceil(e.getBoundingClientRect().right))].join(' ');"
         "parent.postMessage(root.dataset.widths, '*');</script></body>"
     )
@@ -333,12 +346,12 @@ def test_nothing_is_wider_than_the_screen(width: int, page: Path, tmp_path: Path
         "--dump-dom",
         frame.as_uri(),
     )
-    measured = re.search('data-widths="([^"]+)"', dom)
-    assert measured
-    scroll, inner, *edges = map(int, measured[1].split())
+    found = re.search('data-widths="([^"]+)"', dom)
+    assert found
+    scroll, inner, *edges = map(int, found[1].split())
     assert inner == width
     assert scroll <= width
-    assert len(edges) > 20
+    assert len(edges) > 15
     assert max(edges) <= width
 
 
@@ -358,6 +371,7 @@ def test_a_browser_asks_the_network_for_nothing(page: Path, tmp_path: Path) -> N
     requested = set(re.findall(r'"url":"((?:https?|ftp|wss?)://[^"]+)"', log.read_text()))
     ours = {match["href"] for match in Page(page.read_text()).all("a")}
     assert requested.isdisjoint(ours)
+    # Some versions call home by themselves, whatever page is shown.
     assert not [url for url in requested if "google" not in url and "gvt1" not in url]
     shown = cv2.imread(str(picture))
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 100
@@ -381,6 +395,16 @@ def test_commands_name_every_step_with_the_paths_that_were_given() -> None:
         f"omz_quantizer --name {NAME} --model_dir 'my irs' --dataset_dir val --precisions FP16-INT8",
         f"omz report --name {NAME} --model_dir 'my irs' --source val --subsample 50 --device GPU",
     ]
+
+
+def test_how_an_ir_was_quantized_is_read_off_it(converted: Path, tmp_path: Path) -> None:
+    xml = converted / "samples" / NAME / "FP16" / f"{NAME}.xml"
+    assert quantization(xml) == {}
+    network = ov.Core().read_model(xml)
+    for key, value in (("preset", "mixed"), ("calibration_sha256", "12ab"), ("subset_size", "300")):
+        network.set_rt_info(value, ["omz_quantization", key])
+    ov.save_model(network, tmp_path / "quantized.xml")
+    assert quantization(tmp_path / "quantized.xml") == {"preset": "mixed", "subset_size": "300"}
 
 
 def test_figures() -> None:

@@ -251,10 +251,12 @@ def quantization(xml: Path) -> dict[str, str]:
     """Return how an IR was quantized, as ``omz_quantizer`` writes it into the IR; empty for other IRs."""
     import openvino as ov
 
+    from omz.quantizer.quantize import QUANTIZATION
+
     network = ov.Core().read_model(xml)
-    if not network.has_rt_info(["omz_quantization"]):
+    if not network.has_rt_info([QUANTIZATION]):
         return {}
-    section = network.get_rt_info(["omz_quantization"]).astype(dict)
+    section = network.get_rt_info([QUANTIZATION]).astype(dict)
     return {key: value.astype(str) for key, value in section.items() if not key.endswith("_sha256")}
 
 
