@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from omz.accuracy.config import load_evaluation
 from omz.accuracy.definitions import load_definition
@@ -111,6 +114,69 @@ def test_strange_files(tmp_path, content):
     (tmp_path / "a.yml").write_text(content)
     with pytest.raises(DescriptorError, match=r"a\.yml"):
         load_evaluation(tmp_path / "a.yml")
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", "a/b", ".hidden", "", "a\nb"])
+def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
+    path = write(tmp_path / "a.yml")
+    content = yaml.safe_load(path.read_text())
+    content["models"][0]["name"] = name
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(DescriptorError, match="name"):
+        load_evaluation(path)
+
+
+KEYS = st.sampled_from(
+    (
+        "name",
+        "launchers",
+        "framework",
+        "adapter",
+        "datasets",
+        "reader",
+        "type",
+        "preprocessing",
+        "metrics",
+        "size",
+    )
+)
+WORDS = st.sampled_from(
+    ("openvino", "classification", "resize", "crop", "accuracy", "opencv_imread", "1,2,3")
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+def refusal(path: Path) -> str:
+    """Return why a file is refused, '' if it is read."""
+    try:
+        load_evaluation(path)
+    except DescriptorError as error:
+        return str(error)
+    return ""
+
+
+@given(
+    st.fixed_dictionaries(
+        {"launchers": st.just([{"framework": "openvino"}]) | VALUES}, optional={"name": WORDS | VALUES}
+    ),
+    st.lists(st.dictionaries(KEYS, VALUES, max_size=5), max_size=2) | VALUES,
+)
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_content_is_an_evaluation_or_one_line(tmp_path, entry, datasets):
+    path = tmp_path / "a.yml"
+    path.write_text(json.dumps({"models": [{**entry, "datasets": datasets}]}))  # JSON is YAML
+    message = refusal(path)
+    assert "\n" not in message
+    assert len(message) < 1500
 
 
 def test_definitions_as_open_model_zoo_publishes_them(tmp_path):

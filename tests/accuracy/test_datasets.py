@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omz.accuracy import label_order
 from omz.accuracy.datasets import Dataset, Sample, open_dataset, take
 from omz.accuracy.definitions import load_definition
+from omz.accuracy.lists import read_list
 from omz.errors import InferenceError
 from omz.zoo.labels import load_labels
 
@@ -210,6 +212,20 @@ def test_bad_csv(tmp_path, content, message):
     (tmp_path / "val.csv").write_text(content)
     with pytest.raises(InferenceError, match=message):
         open_dataset(load_definition("imagenet_1000_classes"), tmp_path)
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode), st.sampled_from(["val.txt", "val.csv"]))
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_bytes_are_a_list_or_an_error(tmp_path, content, name):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with suppress(InferenceError):
+        assert read_list(path)
 
 
 def test_several_lists_want_a_choice(tmp_path):

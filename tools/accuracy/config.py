@@ -197,7 +197,7 @@ class Evaluation(_Section):
 class _Entry(_Section):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[0-9a-zA-Z_][0-9a-zA-Z._-]{0,199}$")]  # it becomes a part of paths
     datasets: tuple[DatasetUse, ...]
 
 
