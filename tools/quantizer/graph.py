@@ -60,9 +60,13 @@ def name_by_place(model: ov.Model) -> None:
     """Name the nodes that have numbers for names after what takes them: the same model, the same bytes."""
     for op in reversed(model.get_ordered_ops()):
         match = _NUMBERED.fullmatch(op.get_friendly_name())
-        if match and match[1] == op.get_type_name():
-            taker = min(
-                (port.get_node().get_friendly_name(), port.get_index())
-                for port in op.output(0).get_target_inputs()
-            )
-            op.set_friendly_name(f"{taker[0]}/{match[1]}_{taker[1]}")
+        if not match or match[1] != op.get_type_name():
+            continue
+        takers = [
+            (port.get_node().get_friendly_name(), port.get_index())
+            for output in op.outputs()
+            for port in output.get_target_inputs()
+        ]
+        if takers:
+            name, place = min(takers)
+            op.set_friendly_name(f"{name}/{match[1]}_{place}")
