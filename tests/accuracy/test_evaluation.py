@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import openvino as ov
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from omz.accuracy.picture_facts import facts_of, picture_facts
 from omz.accuracy.preprocessing import preprocessing_of
 from omz.errors import InferenceError
 from omz.zoo.catalogue import packaged_root
+from omz.zoo.labels import load_labels
 
 ORDERS = ("imagenet_2012", "imagenet_2015")
 NETWORKS = {"imagenet_2012": "imagenet_1000_classes", "imagenet_2015": "imagenet_1000_classes_2015"}
@@ -77,6 +79,21 @@ def test_chance_level_that_no_order_explains(pictures, write_list, readers):
     assert "no better: check the model's mean, scale and channel order" in advice(
         measure(readers["imagenet_2012"], shuffled)
     )
+
+
+def test_network_whose_labels_are_in_another_order_than_the_datasets(
+    pictures, write_list, readers, tmp_path, caplog
+):
+    dataset = open_dataset(load_definition("imagenet_1000_classes"), write_list("list.txt", "imagenet_2012"))
+    for order in ORDERS:
+        caplog.clear()
+        model = ov.Core().read_model(readers[order])
+        names = " ".join(one.name.replace(" ", "_") for one in load_labels(order))
+        model.set_rt_info(names, ["model_info", "labels"])
+        ov.save_model(model, tmp_path / f"{order}.xml")
+        measure(tmp_path / f"{order}.xml", dataset)
+        said = "its labels are in the order imagenet_2015, those of dataset 'imagenet_1000_classes'"
+        assert (said in caplog.text) == (order == "imagenet_2015")
 
 
 def test_result_does_not_depend_on_the_number_of_requests(digit_parts):

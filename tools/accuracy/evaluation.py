@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from omz.accuracy.label_order import orders_of
 from omz.accuracy.metrics import ClassAccuracy, Proportion, per_class, top_k_correct
 from omz.accuracy.picture_facts import picture_facts
 from omz.errors import InferenceError
@@ -225,12 +226,26 @@ def _load(
 
 
 def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
+    """Compare the network's classes with the dataset's, as far as the IR tells them.
+
+    Raises:
+        InferenceError: The dataset has a class that the network has not.
+    """
     highest = max((sample.label for sample in dataset.samples), default=0)
     if highest >= len(classifier.labels):
         raise InferenceError(
             f"{classifier.path}: has {len(classifier.labels)} classes; dataset {dataset.name!r} has class {highest}. "
             "Is it a dataset for another model?"
         )
+    for other in orders_of(dataset.labels)[1:]:
+        if classifier.labels == tuple(label.name for label in load_labels(other)):
+            _log.warning(
+                "%s: its labels are in the order %s, those of dataset %r in %s; the figures will be of no use",
+                classifier.path,
+                other,
+                dataset.name,
+                dataset.labels,
+            )
 
 
 def _frames(
