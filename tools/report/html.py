@@ -12,6 +12,7 @@ from omz.command import shortened
 from omz.report.charts import Bar, bar_chart, latency_chart, share_bar
 from omz.report.collect import Findings, Sample, Variant
 from omz.report.markup import Html, joined, link, tag
+from omz.zoo.page import FRAMEWORKS
 
 if TYPE_CHECKING:
     from omz.demos.common.images import Image
@@ -297,7 +298,7 @@ def _facts(findings: Findings) -> Html:
     rows: list[tuple[str, str]] = [("Name", model.name), ("Description", model.description.strip())]
     if published:
         rows.append(("Paper", link(published.paper, published.title)))
-    rows += [("Task", model.task_type.replace("_", " ")), ("Source framework", model.framework)]
+    rows += [("Task", model.task_type.replace("_", " ")), ("Source framework", FRAMEWORKS[model.framework])]
     for port in model.input_info:
         shape = _product(port.shape or [])
         order = f", {published.channel_order}" if published else ""
