@@ -76,6 +76,20 @@ def test_a_model_that_is_not_converted_is_a_failure_that_says_how(tmp_path, caps
     assert err.endswith("FAILED:\nse-resnext-50 FP16-INT8\n")
 
 
+def test_data_that_is_not_there_is_asked_for(irs, tmp_path, capsys, xml):
+    target = tmp_path / "public" / "se-resnext-50" / "FP32" / "se-resnext-50.xml"
+    target.parent.mkdir(parents=True)
+    for suffix in (".xml", ".bin"):
+        target.with_suffix(suffix).write_bytes(xml.with_suffix(suffix).read_bytes())
+    arguments = ("--name", "se-resnext-50", "--model_dir", tmp_path, "--precisions", "FP32-INT8")
+    status, _, err = run(capsys, *arguments)
+    assert status == 1
+    assert "does not come with the toolkit. Give its folder with --dataset_dir" in err
+    status, _, err = run(capsys, *arguments, "--dataset_dir", tmp_path / "nothing")
+    assert status == 1
+    assert "no such file or folder of data" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -11,9 +11,13 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from omz.command import describe
 from omz.errors import InferenceError, ZooError
 
 log = logging.getLogger(__name__)
+
+#: Of unreadable pictures; the others are counted.
+MAX_NAMED = 10
 
 Picture: TypeAlias = NDArray[Any]  # (height, width, 3), uint8 or float32
 #: Reads a picture and brings it to the input's size and channel order.
@@ -33,19 +37,24 @@ class Sample(Protocol):
 
 
 def readable(samples: Iterable[Sample], prepare: Prepare) -> list[Sample]:
-    """Return the samples whose pictures can be read; those that can't are named in the log.
+    """Return the samples whose pictures can be read; those that can't are told in the log.
 
     Raises:
         InferenceError: None can.
     """
     good: list[Sample] = []
+    bad: list[str] = []
     for sample in samples:
         try:
             prepare(sample.path)
         except (ZooError, OSError) as error:
-            log.warning("left out: %s", error)
+            bad.append(describe(error))
         else:
             good.append(sample)
+    for message in bad[:MAX_NAMED]:
+        log.warning("left out: %s", message)
+    if len(bad) > MAX_NAMED:
+        log.warning("left out: %d more pictures that cannot be read", len(bad) - MAX_NAMED)
     if not good:
         raise InferenceError("there is no picture that can be read")
     return good

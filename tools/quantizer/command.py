@@ -173,7 +173,15 @@ def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quanti
             f"{shlex.join(['omz_converter', '--name', task.model.name, '--precisions', precision])}"
         )
     evaluation = load_evaluation(task.model.directory / "accuracy-check.yml")
-    dataset = open_dataset(load_definition(evaluation.dataset, args.definitions), args.dataset_dir)
+    definition = load_definition(evaluation.dataset, args.definitions)
+    if args.dataset_dir is None and not definition.bundled:
+        raise UsageError(
+            f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --dataset_dir"
+        )
+    dataset = open_dataset(definition, args.dataset_dir)
+    if options.max_drop is not None:
+        for note in dataset.notes:
+            log.info("%s", note)
     return quantize_model(
         task.xml,
         take(dataset, args.subset_size, args.seed).samples,
