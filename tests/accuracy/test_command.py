@@ -38,7 +38,7 @@ def test_digits_as_a_table(digits, capsys):
     assert main(["--name", NAME, "-m", str(digits), *EXACT, "--tolerance", "0"]) == 0
     shown = capsys.readouterr().out
     assert "se-resnext-digits on digits, 360 images, CPU" in shown
-    for figure in ("FP32", "FP16", "98.611 %", "96.79 to 99.41 %", "355/360", "+0.000", "100.000 %", "f32"):
+    for figure in ("FP32", "FP16", "98.611 %", "96.79 - 99.41", "355/360", "+0.000", "100.000 %", "f32"):
         assert figure in shown
     assert "87.50 %  14/16  blue 8" in shown
     assert "2 x  blue 8  taken for  blue 6" in shown

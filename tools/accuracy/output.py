@@ -95,7 +95,7 @@ def _table(results: Sequence[Result]) -> Any:  # noqa: ANN401 - rich's, imported
                 result.precision if k == result.ks[0] else "",
                 f"top-{k}",
                 f"{100 * top.value:.3f} %",
-                f"{100 * low:.2f} to {100 * high:.2f} %",
+                f"{100 * low:.2f} - {100 * high:.2f}",
                 f"{100 * result.references[k]:.3f} %" if k in result.references else "-",
                 f"{100 * difference:+.3f}" if difference is not None else "-",
                 f"{top.correct}/{top.count}",
