@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from omz.demos.classification_demo import Classified
-    from omz.report.collect import Variant
+    from omz.report.findings import Variant
     from omz.zoo.schema import Model
 
 SAMPLE = "se-resnext-digits"

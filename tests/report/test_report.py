@@ -21,17 +21,8 @@ from omz.demos.common.statistics import Samples
 from omz.demos.common.topk import Prediction
 from omz.errors import UsageError
 from omz.report import command
-from omz.report.collect import (
-    Accuracy,
-    Findings,
-    Options,
-    Sample,
-    Speed,
-    Variant,
-    collect,
-    quantization,
-    sample_pictures,
-)
+from omz.report.collect import Options, collect, quantization, sample_pictures
+from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
 from omz.report.html import megabytes, percent, render, thousands
 from omz.zoo import catalogue
 from omz.zoo.schema import Model

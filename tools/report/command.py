@@ -12,7 +12,7 @@ from omz.errors import UsageError, ZooError
 from omz.zoo import selection
 
 if TYPE_CHECKING:
-    from omz.report.collect import Findings
+    from omz.report.findings import Findings
     from omz.zoo.schema import Model
 
 

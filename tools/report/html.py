@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from omz.command import shortened
 from omz.report.charts import Bar, bar_chart, latency_chart, share_bar
-from omz.report.collect import Findings, Sample, Variant
+from omz.report.findings import Findings, Sample, Variant
 from omz.report.markup import Html, joined, link, tag
 from omz.zoo.page import FRAMEWORKS
 
