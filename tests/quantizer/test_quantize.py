@@ -158,6 +158,19 @@ def test_mixed_preset_has_zero_points(xml, trained_on, tmp_path):
     assert not all(is_symmetric(*one) for one in ranges(mixed.xml))
 
 
+@pytest.mark.parametrize(("fix", "halved"), [("off", 0), ("first_layer", 1), ("all", None)])
+def test_overflow_fix_keeps_weights_to_7_bits(xml, trained_on, tmp_path, fix, halved):
+    options = Options(overflow_fix=fix, bias_correction="fast")
+    result = quantize_model(xml, trained_on[:5], prepare, options, output=tmp_path / "net.xml")
+    largest = [
+        int(np.abs(op.data.astype(np.int32)).max())
+        for op in ov.Core().read_model(result.xml).get_ordered_ops()
+        if op.get_type_name() == "Constant" and op.get_element_type() == ov.Type.i8
+    ]
+    assert len(largest) == 17  # all layers with weights but the 8 of the gates, which NNCF leaves as they are
+    assert sum(value <= 64 for value in largest) == (len(largest) if halved is None else halved)
+
+
 def blank(folder) -> list[Sample]:
     """Return what no calibration should be done with: a sheet without ink."""
     cv2.imwrite(str(folder / "blank.png"), np.full((40, 40, 3), 235, np.uint8))
