@@ -21,7 +21,7 @@ class Options:
     Attributes:
         preset: 'performance': all symmetric. 'mixed': activations may have a zero point.
         bias_correction: 'fast', or 'full', which goes through the net layer by layer; '' is full for nets with
-            squeeze-and-excitation, as an error of their gates multiplies whole feature maps.
+            squeeze-and-excitation, as the gates multiply an error in the averages into whole feature maps.
         overflow_fix: Whose weights keep to 7 bits, so that the 16-bit sums of CPUs without VNNI do not overflow;
             '' is the first layer where the target is a CPU.
         target_device: Of 'CPU', 'GPU' and 'NPU'.
