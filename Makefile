@@ -39,7 +39,7 @@ $(VENV)/.demo: $(VENV)/bin/python setup.py pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python setup.py pyproject.toml $(if $(ORACLES),$(VENV)/.oracles)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,int8]"
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.oracles: $(VENV)/bin/python

@@ -16,6 +16,7 @@ LIGHT = {
     "omz.demos.classification_demo.command": ["--help"],
     "omz.demos.classification_benchmark_demo.command": ["--help"],
     "omz.quickstart": ["--help"],
+    "omz.report.command": ["--help"],
     "omz.zoo.pages": ["--help"],
     "omz.cli": ["--help"],
 }

@@ -13,10 +13,15 @@ COMMANDS = {
     "download": ("omz.downloader.command", "fetch and verify model files (omz_downloader)"),
     "bundle": ("omz.downloader.bundle_command", "pack downloaded models for machines without a network"),
     "convert": ("omz.converter.command", "convert downloaded models to IR (omz_converter)"),
+    "quantize": ("omz.quantizer.command", "quantize converted models to 8 bits (omz_quantizer)"),
     "classify": ("omz.demos.classification_demo.command", "classify images or video (classification_demo)"),
     "benchmark": (
         "omz.demos.classification_benchmark_demo.command",
         "measure speed and accuracy (classification_benchmark_demo)",
+    ),
+    "accuracy": (
+        "omz.accuracy.command",
+        "accuracy on a dataset, with confidence and errors (accuracy_check)",
     ),
     "caffe2ir": ("omz.converter.caffe2ir", "convert any prototxt + caffemodel to IR"),
     "torch2ir": (
@@ -27,6 +32,10 @@ COMMANDS = {
     "info": (
         "omz.info_dumper.info",
         "size and cost of a model, counted on its IR, beside the published figures",
+    ),
+    "report": (
+        "omz.report.command",
+        "figures, charts and pictures of a model in all its precisions, as one HTML page",
     ),
     "dump": ("omz.info_dumper.command", "descriptors as JSON (omz_info_dumper)"),
     "pages": ("omz.zoo.pages", "write or check the model pages"),

@@ -1,14 +1,16 @@
 """``omz quickstart``: the whole main job on the bundled sample, without a network.
 
-Download, convert, classify, benchmark: each step tells the command that does the same.
+Download, convert, quantize, classify, measure: each step tells the command that does the same.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +20,14 @@ from omz.errors import ZooError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omz.demos.classification_benchmark_demo import Report
     from omz.demos.classification_demo import Classified
+    from omz.report.findings import Variant
     from omz.zoo.schema import Model
 
 SAMPLE = "se-resnext-digits"
 NEXT = "se-resnext-50"
 PRECISIONS = ("FP32", "FP16")
+QUANTIZED = "FP16-INT8"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("-d", "--device", default="CPU", help="OpenVINO device (default: CPU)")
     parser.add_argument(
-        "-time", type=float, default=2.0, metavar="S", help="seconds for each measurement (default: 2)"
+        "-time", type=float, default=1.0, metavar="S", help="seconds for each measurement (default: 1)"
     )
     add_common_arguments(parser)
     return run(parser, _run, argv)
@@ -50,10 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from omz.converter.zoo_model import convert_model, ir_path
-    from omz.demos.classification_benchmark_demo import benchmark
     from omz.demos.classification_demo import classify
     from omz.demos.common.console import console
     from omz.downloader.download import download_models
+    from omz.report.collect import Options, collect
+    from omz.report.command import write
+    from omz.report.html import render
     from omz.zoo.catalogue import load_model, packaged_root
 
     if not args.verbose:  # the steps below tell what the logs would
@@ -74,29 +79,41 @@ def _run(args: argparse.Namespace) -> int:
     for xml in convert_model(model, folder, folder, PRECISIONS):
         out.print(f"  {xml}  {xml.with_suffix('.bin').stat().st_size / 1000:.1f} kB of weights")
 
-    irs = {precision: ir_path(model, folder, precision) for precision in PRECISIONS}
-    data = _from_here(model.directory)
-    images, heldout, sheet = data / "images", data / "heldout", folder / "classified.png"
-    _step(out, 3, "Classify", f"classification_demo -m {irs['FP32']} -i {images} -d {args.device} --no_show")
-    results = classify(irs["FP32"], images, device=args.device, keep_images=True)
+    exact = ir_path(model, folder, PRECISIONS[0])
+    _step(
+        out,
+        3,
+        "Quantize",
+        f"omz_quantizer --name {SAMPLE} --model_dir {folder} -o {folder} --precisions {QUANTIZED}",
+    )
+    if find_spec("nncf"):
+        quantized = _quantize(model, ir_path(model, folder, "FP16"), ir_path(model, folder, QUANTIZED))
+        out.print(f"  {quantized}  {quantized.with_suffix('.bin').stat().st_size / 1000:.1f} kB of weights")
+    else:
+        out.print("  Left out, as NNCF is not installed. To get it: pip install 'omz-toolkit[int8]'")
+
+    images, sheet = _from_here(model.directory) / "images", folder / "classified.png"
+    _step(out, 4, "Classify", f"classification_demo -m {exact} -i {images} -d {args.device} --no_show")
+    results = classify(exact, images, device=args.device, keep_images=True)
     _print_results(out, results)
     _write_sheet(results, sheet, model)
     out.print(f"  all of them as one picture: {sheet}")
 
+    page = folder / "report.html"
+    again = ["omz", "report", "--name", SAMPLE, "-m", str(folder), "-d", args.device, "-o", str(page)]
     _step(
         out,
-        4,
-        "Benchmark",
-        f"classification_benchmark_demo -m {irs['FP32']} -i {heldout} -gt {heldout}.txt "
-        f"-d {args.device} -time {args.time:g} -no_show",
+        5,
+        "Measure accuracy and speed",
+        f"accuracy_check --name {SAMPLE} -m {folder} -d {args.device}",
+        shlex.join(again),
     )
-    reports = {
-        precision: benchmark(
-            ir, heldout, device=args.device, ground_truth=f"{heldout}.txt", seconds=args.time
-        )
-        for precision, ir in irs.items()
-    }
-    _print_reports(out, reports, irs)
+    findings = collect(model, Options(folder, device=args.device, seconds=args.time))
+    _print_figures(out, findings.variants)
+    if findings.variants[-1].quantization:
+        out.print("  (INT8 was calibrated on pictures of the same set, without their classes.)")
+    write(page, render(findings, [["omz", "quickstart", "-o", str(folder)], again]))
+    out.print(f"  all of it as one page: {page}")
 
     out.print(
         f"\nDone in {time.perf_counter() - began:.1f} s. Now the real thing (110 MB to download):\n",
@@ -116,9 +133,26 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _step(out: Console, number: int, title: str, command: str) -> None:
+def _quantize(model: Model, xml: Path, output: Path) -> Path:
+    """Quantize an IR, calibrated with the pictures that come with the model."""
+    from omz.accuracy.config import load_evaluation
+    from omz.accuracy.datasets import open_dataset, take
+    from omz.accuracy.definitions import load_definition
+    from omz.accuracy.evaluation import input_shape
+    from omz.accuracy.preprocessing import preprocessing_of
+    from omz.quantizer.options import DEFAULT_SUBSET
+    from omz.quantizer.quantize import quantize_model
+
+    evaluation = load_evaluation(model.directory / "accuracy-check.yml")
+    samples = take(open_dataset(load_definition(evaluation.dataset)), DEFAULT_SUBSET).samples
+    prepare = preprocessing_of(evaluation, input_shape(xml))
+    return quantize_model(xml, samples, prepare, output=output, compress_to_fp16=True).xml
+
+
+def _step(out: Console, number: int, title: str, *commands: str) -> None:
     out.print(f"\n{number}. {title}", style="bold")
-    out.print(f"  $ {command}", style="dim", soft_wrap=True)
+    for command in commands:
+        out.print(f"  $ {command}", style="dim", soft_wrap=True)
 
 
 def _print_results(out: Console, results: Sequence[Classified]) -> None:
@@ -167,27 +201,26 @@ def _write_sheet(results: Sequence[Classified], path: Path, model: Model) -> Non
     write_picture(path, contact_sheet(items, title=f"{model.name}: what the network says"))
 
 
-def _print_reports(out: Console, reports: dict[str, Report], irs: dict[str, Path]) -> None:
+def _print_figures(out: Console, variants: Sequence[Variant]) -> None:
     from rich import box
     from rich.table import Table
 
     from omz.demos.common.statistics import three_digits
 
     table = Table(box=box.SIMPLE_HEAD)
-    headings = ("IR", "weights", "top-1", "pictures/s", "inferences/s", "p50 ms", "p99 ms", "executed on")
+    headings = ("IR", "size", "top-1", "95 % interval", "latency p50", "inferences/s", "executed on")
     for heading in headings:
         table.add_column(heading, justify="left" if heading in ("IR", "executed on") else "right")
-    for precision, report in reports.items():
-        latency = report.inference_latency
+    for variant in variants:
+        speed, accuracy = variant.speed, variant.accuracy
         table.add_row(
-            precision,
-            f"{irs[precision].with_suffix('.bin').stat().st_size / 1000:.0f} kB",
-            f"{100 * report.accuracy.top[1]:.2f} %" if report.accuracy else "-",
-            three_digits(report.end_to_end.median),
-            three_digits(report.inference_only.median),
-            three_digits(latency.percentiles["p50"]) if latency else "-",
-            three_digits(latency.percentiles["p99"]) if latency else "-",
-            f"{', '.join(report.execution_devices)} {report.precision}",
+            variant.precision,
+            f"{variant.size / 1000:.0f} kB",
+            f"{100 * accuracy.top1:.2f} %" if accuracy else "-",
+            " - ".join(f"{100 * bound:.2f}" for bound in accuracy.interval) if accuracy else "-",
+            f"{three_digits(speed.latency.percentiles['p50'])} ms",
+            three_digits(speed.throughput),
+            f"{', '.join(speed.devices)} {'i8, ' if variant.quantization else ''}{speed.executed_as}",
         )
     out.print(table)
 

@@ -33,6 +33,7 @@ class InputOptions:
         reverse_channels: Swap BGR to RGB, before mean and scale.
         mean: Three values to subtract, in the order of the model's channels; () to go by the IR.
         scale: Three values to divide by; () to go by the IR.
+        prepared: Input comes as float32 in the network's own channel order and values; nothing is added.
     """
 
     layout: str = ""
@@ -40,11 +41,15 @@ class InputOptions:
     reverse_channels: bool = False
     mean: Sequence[float] = ()
     scale: Sequence[float] = ()
+    prepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A compiled network that takes (1, height, width, 3) uint8 BGR and gives one score per class."""
+    """A compiled network that takes (1, height, width, 3) uint8 BGR and gives one score per class.
+
+    With :attr:`InputOptions.prepared` it takes float32.
+    """
 
     path: Path
     compiled: ov.CompiledModel = field(repr=False)
@@ -54,6 +59,7 @@ class Classifier:
     resize_type: str
     options: DeviceOptions
     compile_seconds: float
+    prepared: bool = False
 
     @property
     def from_cache(self) -> bool:
@@ -133,7 +139,9 @@ def load_classifier(
     seconds = perf_counter() - began
     _, height, width, _ = (int(size) for size in compiled.input(0).shape)
     _log.debug("%s: compiled for %s in %.3f s", path, target.text, seconds)
-    return Classifier(path, compiled, names, height, width, inputs.resize_type, device, seconds)
+    return Classifier(
+        path, compiled, names, height, width, inputs.resize_type, device, seconds, inputs.prepared
+    )
 
 
 @contextmanager
@@ -244,6 +252,8 @@ def _complete(network: ov.Model, inputs: InputOptions, path: Path) -> InputOptio
     resize_type = inputs.resize_type or _info(network, "resize_type") or "standard"
     if resize_type not in RESIZE_TYPES:
         raise InferenceError(f"{path}: resize_type {resize_type!r}; known: {', '.join(RESIZE_TYPES)}")
+    if inputs.prepared:
+        return InputOptions(inputs.layout, resize_type, prepared=True)
 
     def values(given: Sequence[float], key: str) -> tuple[float, ...]:
         try:
@@ -266,7 +276,8 @@ def _with_picture_input(network: ov.Model, layout: str, inputs: InputOptions) ->
 
     processor = PrePostProcessor(network)
     port = processor.input()
-    port.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    element_type = ov.Type.f32 if inputs.prepared else ov.Type.u8
+    port.tensor().set_element_type(element_type).set_layout(ov.Layout("NHWC"))
     port.model().set_layout(ov.Layout(layout))
     steps = port.preprocess().convert_element_type(ov.Type.f32)
     if inputs.reverse_channels:

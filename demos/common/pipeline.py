@@ -169,15 +169,16 @@ class Pipeline:
 
     def warm_up(self) -> None:
         """Run every request once: the first inference allocates and is many times slower."""
-        blank = np.full((self.classifier.height, self.classifier.width, 3), 128, np.uint8)
+        blank = np.full_like(self.new_buffer()[0], 128)
         self.infer_only([blank], 0.0)
         for request in self._requests:
             with one_line(f"{self.classifier.path}: inference failed"):
                 request.infer()
 
     def new_buffer(self) -> Image:
-        """Return an input buffer, (1, height, width, 3)."""
-        return np.empty((1, self.classifier.height, self.classifier.width, 3), np.uint8)
+        """Return an input buffer, (1, height, width, 3), of the type that the classifier takes."""
+        shape = (1, self.classifier.height, self.classifier.width, 3)
+        return np.empty(shape, np.float32 if self.classifier.prepared else np.uint8)
 
     @contextmanager
     def request(self) -> Iterator[ov.InferRequest]:

@@ -49,5 +49,6 @@ def top_k(scores: NDArray[Any], k: int, labels: Sequence[str]) -> tuple[Predicti
         labels: N names.
     """
     values = probabilities(scores)
-    order = np.argsort(-values, kind="stable")[:k]
+    # by the scores: of logits far apart, many probabilities are 0 in float32
+    order = np.argsort(-np.asarray(scores, np.float32), kind="stable")[:k]
     return tuple(Prediction(int(index), labels[index], float(values[index])) for index in order)

@@ -28,10 +28,14 @@ def test_ranking_is_by_score_then_by_index(scores, k):
     labels = [f"class {index}" for index in range(len(scores))]
     found = top_k(np.array(scores, np.float32), k, labels)
     by_hand = probabilities(np.array(scores, np.float32))
-    order = sorted(range(len(scores)), key=lambda index: (-by_hand[index], index))[:k]
+    order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
     assert [p.index for p in found] == order
     assert [p.label for p in found] == [labels[index] for index in order]
     assert [p.score for p in found] == [float(by_hand[index]) for index in order]
+
+
+def test_logits_are_ranked_where_their_probabilities_are_all_0():
+    assert [p.index for p in top_k(np.array([-500, -300, 900, -400], np.float32), 4, ["x"] * 4)] == [2, 1, 3, 0]
 
 
 def test_equal_scores_come_in_the_order_of_their_indexes():

@@ -52,6 +52,7 @@ def test_wheel_holds_data_and_no_tests(wheel: Path) -> None:
         "omz/models/labels/imagenet_2015.txt",
         "omz/models/samples/se-resnext-digits/se-resnext-digits.caffemodel",
         "omz/demos/classification_demo/command.py",
+        "omz/report/report.css",
     ):
         assert wanted in names
     assert any(name.endswith("licenses/licenses/APACHE-2.0-SENet.txt") for name in names)

@@ -105,7 +105,7 @@ has it in the folder `omz_toolkit-<version>.dist-info/licenses/licenses/`.
 """
 )
 
-_FRAMEWORKS = {
+FRAMEWORKS = {
     "caffe": "Caffe",
     "caffe2": "Caffe2",
     "dldt": "OpenVINO",
@@ -148,7 +148,7 @@ def render(model: Model | CompositeModel) -> str:
         gflops=_shown(specification.gflops),
         mparams=_shown(specification.mparams),
         accuracy=_accuracy(specification),
-        framework=_FRAMEWORKS[model.framework],
+        framework=FRAMEWORKS[model.framework],
         notes="".join(f"\n{text}\n" for text in _paragraphs(model, specification)),
         classes=_classes(model, root),
         class_count=model.output_info[0].shape[1],

@@ -7,15 +7,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from omz.errors import DescriptorError
-from omz.zoo.schema import CompositeModel, Model, known_keys
+from omz.zoo.schema import known_keys
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-AnyModel = TypeVar("AnyModel", Model, CompositeModel)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def validated(path: Path, schema: type[AnyModel], content: object) -> AnyModel:

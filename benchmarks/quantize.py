@@ -1,0 +1,130 @@
+"""Throughput and size of the full SE-ResNeXt-50 in 8 bits, beside floating point.
+
+    python benchmarks/quantize.py [--rounds 3] [--seconds 5]
+
+All variants run in turn, several times, with classification_benchmark_demo's function. Inference only counts: the
+median of the ratios to the FP32 run of the same round, so that a change of the machine's speed cancels out. Weights are
+synthetic; their values do not matter to the time. Exit status 1 if the 8-bit IR misses its targets: 2.5 times the
+throughput of FP32 where the processor has VNNI, 0.35 of its size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+import openvino as ov
+from classify import make_model, make_pictures
+from numpy.typing import NDArray
+
+from omz.converter.ir import write_ir
+from omz.demos.classification_benchmark_demo import benchmark
+from omz.demos.common.devices import DeviceOptions
+from omz.demos.common.images import read_image
+from omz.demos.common.preprocessing import resize_into
+from omz.quantizer import Options, quantize_model
+
+FASTER, SMALLER = 2.5, 0.35
+SIDE = 224
+
+
+class Variant(NamedTuple):
+    """An IR, and the precision that its floating-point layers are executed in."""
+
+    name: str
+    xml: Path
+    precision: str
+
+
+class Labelled(NamedTuple):
+    """A picture for the calibration; its class does not matter."""
+
+    path: Path
+    label: int = 0
+
+
+def main() -> int:
+    """Measure, and print a table in Markdown."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = make_pictures(Path(folder) / "pictures", 640, 480)
+        variants = make_variants(Path(folder), pictures)
+        speeds: dict[str, list[float]] = {variant.name: [] for variant in variants}
+        for _ in range(args.rounds):
+            for variant in variants:
+                report = benchmark(
+                    variant.xml,
+                    pictures,
+                    device=DeviceOptions(precision=variant.precision),
+                    seconds=args.seconds,
+                )
+                speeds[variant.name].append(report.inference_only.median)
+        return print_table(variants, speeds)
+
+
+def make_variants(folder: Path, pictures: Path) -> list[Variant]:
+    """Return the IRs to compare, FP32 first and INT8 last."""
+    exact = make_model(folder)
+    half, quantized = folder / "FP16" / exact.name, folder / "INT8" / exact.name
+    write_ir(ov.Core().read_model(exact), half, compress_to_fp16=True)
+    samples = [Labelled(path) for path in sorted(pictures.iterdir())]
+    result = quantize_model(exact, samples, prepare, Options(), output=quantized)
+    print(f"quantized in {result.seconds:.0f} s, {result.bias_correction} bias correction", file=sys.stderr)
+    return [
+        Variant("FP32", exact, "f32"),
+        Variant("BF16 (the FP32 IR, executed in bf16)", exact, "bf16"),
+        Variant("FP16 (weights; executed in f32)", half, "f32"),
+        Variant("INT8 (the rest in f32)", quantized, "f32"),
+        Variant("INT8 (the rest as the CPU chooses)", quantized, ""),
+    ]
+
+
+def prepare(path: Path) -> NDArray[np.uint8]:
+    """Return a picture stretched to the network's input."""
+    picture = np.empty((SIDE, SIDE, 3), np.uint8)
+    resize_into(read_image(path), picture)
+    return picture
+
+
+def print_table(variants: list[Variant], speeds: dict[str, list[float]]) -> int:
+    """Print the figures; return 1 if a target is missed."""
+    size = {
+        variant.name: sum(variant.xml.with_suffix(suffix).stat().st_size for suffix in (".xml", ".bin"))
+        for variant in variants
+    }
+    base, quantized = variants[0].name, variants[-1].name
+    print("| | pictures/s | of FP32 | MB, .xml and .bin | of FP32 |\n|---|---|---|---|---|")
+    faster = {
+        name: median(one / exact for one, exact in zip(runs, speeds[base], strict=True))
+        for name, runs in speeds.items()
+    }
+    for name, runs in speeds.items():
+        print(
+            f"| {name} | {median(runs):.1f} | {faster[name]:.2f} | "
+            f"{size[name] / 1e6:.1f} | {size[name] / size[base]:.3f} |"
+        )
+    capable = has_vnni()
+    print(f"\nVNNI: {'yes' if capable else 'no'}")
+    return int(size[quantized] > SMALLER * size[base] or (capable and faster[quantized] < FASTER))
+
+
+def has_vnni() -> bool:
+    """Tell whether the processor multiplies 8-bit numbers at full speed (Linux on x86)."""
+    try:
+        return "vnni" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,314 @@
+"""``accuracy_check``: accuracy of converted models on a dataset, as Open Model Zoo's tool of that name has it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
+from omz.demos.common.devices import PRECISIONS as EXECUTION_PRECISIONS
+from omz.demos.common.options import count
+from omz.errors import InferenceError, UsageError, ZooError
+from omz.zoo.selection import add_selection_arguments, is_made, parse_precisions, print_all, selected_models
+
+if TYPE_CHECKING:
+    from omz.accuracy.config import Evaluation
+    from omz.accuracy.datasets import Dataset
+    from omz.accuracy.output import Result
+
+log = logging.getLogger(__name__)
+
+CONFIG_FILE = "accuracy-check.yml"
+FOLDERS = ("FP32", "FP16", "FP32-INT8", "FP16-INT8")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    parser = argparse.ArgumentParser(
+        description="Measure the accuracy of converted models on a dataset, with 95 % confidence.",
+        epilog="Exit status 1: a model failed, a picture could not be read, or an accuracy is below its reference.",
+        allow_abbrev=False,
+    )
+    add_selection_arguments(parser, unless="-c")
+    group = parser.add_argument_group("what is measured")
+    group.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="an accuracy-check.yml, in place of --name"
+    )
+    group.add_argument(
+        "-m", "--models", type=Path, default=Path(), metavar="DIR",
+        help="tree of converted models, folder of IRs, or one .xml file (default: the working directory)",
+    )  # fmt: skip
+    group.add_argument("--precisions", metavar="P[,P...]", help="of the IRs (default: all that are there)")
+    group.add_argument(
+        "-s", "--source", type=Path, metavar="DIR",
+        help="folder of the data: a folder for each class, or pictures with a list of their classes; not needed for "
+        "the bundled digits",
+    )  # fmt: skip
+    group.add_argument(
+        "-a", "--annotations", type=Path, metavar="FILE", help="the list of pictures and classes"
+    )
+    group.add_argument(
+        "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
+    )
+    group.add_argument(
+        "--label_order", default="", metavar="LIST",
+        help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out, and told)",
+    )  # fmt: skip
+    group.add_argument(
+        "--subsample", "--subsample_size", "-ss", "--ss", default="0", type=sample_count, metavar="N", dest="subsample",
+        help="take N pictures at random, or N%% of them",
+    )  # fmt: skip
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)")
+    group = parser.add_argument_group("inference")
+    group.add_argument(
+        "-d", "--device", "-td", "--target_devices", default="CPU", help="OpenVINO device (default: CPU)"
+    )
+    group.add_argument(
+        "--infer_precision", "-infer_precision", choices=EXECUTION_PRECISIONS, default="",
+        help="default: the device chooses",
+    )  # fmt: skip
+    group.add_argument(
+        "-nireq", "--num_infer_requests", type=count, default=0, metavar="N", help="infer requests in flight"
+    )
+    group.add_argument(
+        "--resume", type=Path, nargs="?", const=Path(".accuracy_check"), metavar="DIR",
+        help="keep the answers so far in DIR (default: .accuracy_check) and go on from there",
+    )  # fmt: skip
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--tolerance", type=share, metavar="X",
+        help="exit 1 if an accuracy is below its reference by more than X (0.01 is one point)",
+    )  # fmt: skip
+    group.add_argument(
+        "--json", metavar="FILE", help="write the results as JSON; - for stdout, instead of the text"
+    )
+    group.add_argument(
+        "--csv", metavar="FILE", help="write the results as CSV; - for stdout, instead of the text"
+    )
+    group.add_argument("--predictions", metavar="FILE", help="write the answer for every picture as CSV")
+    add_common_arguments(parser)
+    return parser
+
+
+def share(text: str) -> float:
+    """Parse a number from 0 to 1 for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0 to 1; 0.01 is one point")
+    return value
+
+
+def sample_count(text: str) -> Callable[[int], int]:
+    """Parse ``500`` or ``10%`` for argparse, into what gives the number of pictures from that of all; 0 means all.
+
+    >>> sample_count("500")(50000), sample_count("10%")(360), sample_count("0")(360)
+    (500, 36, 0)
+    """
+    number, percent = text.removesuffix("%"), text.endswith("%")
+    if not number.isdecimal() or len(number) > 9 or (percent and not 0 < int(number) <= 100):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of pictures, or 1% to 100%")
+    return lambda total: max(1, total * int(number) // 100) if percent else int(number)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see ``accuracy_check --help``."""
+    return run(build_parser(), _check, argv)
+
+
+def _check(args: argparse.Namespace) -> int:
+    if args.print_all:
+        print_all(args)
+        return SUCCESS
+    if is_made(args) == (args.config is not None):
+        raise UsageError("expected either -c FILE or a choice of models with --name, --list or --all")
+    if args.precisions is not None:
+        parse_precisions(args.precisions)
+    if args.json == args.csv == "-":
+        raise UsageError("--json - and --csv - exclude each other")
+    from omz.accuracy.output import predictions_csv, results_csv, to_json, write_text
+    from omz.demos.common.writers import write_json
+
+    results: list[Result] = []
+    failed: list[str] = []
+    for name, config in _configurations(args):
+        measured, failures = _check_model(name, config, args)
+        results += measured
+        failed += failures
+    if args.json:
+        write_json(args.json, {"results": [to_json(result) for result in results], "failed": failed})
+    if args.csv:
+        write_text(args.csv, results_csv(results))
+    if args.predictions:
+        write_text(args.predictions, predictions_csv(results))
+    return report_failures(failed)
+
+
+def _configurations(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Yield the name of each model ('' to take it from the file) and its accuracy-check.yml."""
+    if args.config:
+        yield "", args.config
+        return
+    for model in selected_models(args):
+        yield model.name, model.directory / CONFIG_FILE
+
+
+def _check_model(name: str, config: Path, args: argparse.Namespace) -> tuple[list[Result], list[str]]:
+    """Measure all IRs of a model; return the results, and what failed in a line each."""
+    from omz.accuracy.config import load_evaluation
+
+    results: list[Result] = []
+    failed: list[str] = []
+    with _collected(name or CONFIG_FILE, failed):
+        evaluation = load_evaluation(config)
+        irs = find_irs(args.models, name or evaluation.model, args.precisions)
+        dataset = _dataset(evaluation, args)
+        for precision, xml in irs.items():
+            with _collected(f"{evaluation.model} {precision}", failed):
+                result = _measure(precision, xml, evaluation, dataset, args)
+                results.append(result)
+                failed.extend(_verdicts(result, args.tolerance))
+    if results and "-" not in (args.json, args.csv):
+        from omz.accuracy.output import print_results
+        from omz.demos.common.console import console
+
+        print_results(console(), results)
+    return results, failed
+
+
+@contextmanager
+def _collected(what: str, failed: list[str]) -> Iterator[None]:
+    """Turn an error into a line of ``failed``: one failing model does not stop the others."""
+    try:
+        yield
+    except ZooError as error:
+        log.debug("%s", what, exc_info=True)
+        failed.append(f"{what}: {describe(error)}")
+
+
+def find_irs(root: Path, name: str, precisions: str | None = None) -> dict[str, Path | None]:
+    """Return the IRs of a model by precision.
+
+    Args:
+        root: Tree of converted models, folder of IRs, or one .xml file.
+        name: Of the model.
+        precisions: ``FP32,FP16-INT8``; None for all that are there.
+
+    Returns:
+        The path of each IR, None for a precision that was asked for and is not there.
+
+    Raises:
+        InferenceError: There is no IR at all.
+    """
+    from omz.demos.common.locate import FOLDERS as TREES
+
+    wanted = [part.strip() for part in precisions.split(",")] if precisions else list(FOLDERS)
+    if root.suffix == ".xml" or root.is_file():
+        return {root.parent.name if root.parent.name in FOLDERS else root.name: root}
+    places = [root / tree / name for tree in TREES] + [root / name, root]
+    found = {
+        precision: next(
+            (xml for place in places if (xml := place / precision / f"{name}.xml").is_file()), None
+        )
+        for precision in wanted
+    }
+    if precisions is None:
+        found = {precision: xml for precision, xml in found.items() if xml}
+        alone = root / f"{name}.xml"
+        if not found and alone.is_file():
+            return {alone.name: alone}
+    if not any(found.values()):
+        raise InferenceError(
+            f"no IR {name}.xml in {root.resolve()}. Make it with:\n"
+            f"omz_downloader --name {name} && omz_converter --name {name}"
+        )
+    return dict(found)
+
+
+def _dataset(evaluation: Evaluation, args: argparse.Namespace) -> Dataset:
+    from omz.accuracy.datasets import open_dataset, take
+    from omz.accuracy.definitions import load_definition
+
+    definition = load_definition(evaluation.dataset, args.definitions)
+    dataset = open_dataset(
+        definition, args.source, label_order=args.label_order, annotations=args.annotations
+    )
+    return take(dataset, args.subsample(len(dataset.samples)), args.seed)
+
+
+def _measure(
+    precision: str, xml: Path | None, evaluation: Evaluation, dataset: Dataset, args: argparse.Namespace
+) -> Result:
+    from omz.accuracy.advice import advice
+    from omz.accuracy.evaluation import RANKS, evaluate, input_shape
+    from omz.accuracy.output import Result, problem_lines
+    from omz.accuracy.preprocessing import preprocessing_of
+
+    if xml is None:
+        raise InferenceError(
+            f"no such IR in {args.models.resolve()}. Make it with omz_converter or omz_quantizer."
+        )
+    ks = tuple(sorted({1, RANKS, *(metric.top_k for metric in evaluation.metrics)}))
+    resume = args.resume and args.resume / f"{evaluation.model}-{precision}.jsonl"
+    with _progress_bar(f"{evaluation.model} {precision}", args.quiet) as progress:
+        report = evaluate(
+            xml,
+            dataset,
+            preprocessing_of(evaluation, input_shape(xml)),
+            device=args.device,
+            precision=args.infer_precision,
+            requests=args.num_infer_requests,
+            ranks=max(ks),
+            resume=resume,
+            progress=progress,
+        )
+    for line in problem_lines(report):
+        log.warning("%s", line)
+    if text := advice(report):
+        log.warning("%s", text)
+    references = evaluation.references
+    return Result(
+        evaluation.model, precision, report, references, tuple(k for k in ks if k <= len(report.labels))
+    )
+
+
+def _verdicts(result: Result, tolerance: float | None) -> Iterator[str]:
+    """Yield why a result is no success."""
+    where = f"{result.model} {result.precision}"
+    if result.report.problems:
+        yield f"{where}: {len(result.report.problems)} pictures could not be read"
+    if tolerance is not None and result.is_below(tolerance):
+        yield f"{where}: below the reference by more than {tolerance:g}"
+
+
+@contextmanager
+def _progress_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Show progress on stderr where that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(title)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,300 @@
+"""Run a network over a dataset: asynchronous, in the demos' pipeline, with the dataset's own preprocessing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from omz.accuracy.label_order import orders_of
+from omz.accuracy.metrics import ClassAccuracy, Proportion, per_class, top_k_correct
+from omz.accuracy.picture_facts import picture_facts
+from omz.errors import InferenceError
+from omz.zoo.labels import load_labels
+
+if TYPE_CHECKING:
+    from omz.accuracy.datasets import Dataset, Sample
+    from omz.accuracy.preprocessing import Picture, Preparation
+    from omz.accuracy.progress import Progress
+    from omz.demos.common.devices import DeviceOptions
+    from omz.demos.common.model import Classifier
+    from omz.demos.common.sources import Frame
+
+_log = logging.getLogger(__name__)
+
+MISSING, UNREADABLE = "missing", "unreadable"
+RANKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the network says of one picture.
+
+    Attributes:
+        path: Of the picture.
+        label: Its true class.
+        ranking: The best classes, best first.
+        score: Probability of the best class.
+    """
+
+    path: Path
+    label: int
+    ranking: tuple[int, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A picture that could not be measured: ``kind`` is 'missing' or 'unreadable'."""
+
+    path: Path
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The accuracy of a network on a dataset.
+
+    Attributes:
+        path: Of the IR.
+        dataset: What was asked for, also pictures that could not be read.
+        device: OpenVINO device string.
+        precision: The precision of execution that the device tells, such as 'f32'.
+        labels: Class names by index into the network's output.
+        predictions: Of all pictures that could be read, in the dataset's order.
+        problems: The others.
+        peculiar: The pictures that are 'grey', 'CMYK', '16-bit', 'EXIF-rotated' or 'truncated', by that word; they
+            were measured all the same.
+        seconds: From the first picture to the last.
+        measured: How many pictures were inferred in that time; others were taken over by resuming.
+    """
+
+    path: Path
+    dataset: Dataset
+    device: str
+    precision: str
+    labels: tuple[str, ...] = field(repr=False)
+    predictions: tuple[Answer, ...] = field(repr=False)
+    problems: tuple[Problem, ...]
+    peculiar: dict[str, tuple[Path, ...]]
+    seconds: float
+    measured: int
+
+    @property
+    def images(self) -> int:
+        """How many pictures the figures are of."""
+        return len(self.predictions)
+
+    def top(self, k: int) -> Proportion:
+        """Return the accuracy at the first ``k`` classes (up to :data:`RANKS`, or what was asked for)."""
+        answers = self.predictions
+        correct = top_k_correct((a.label for a in answers), (a.ranking for a in answers), k)
+        return Proportion(correct, len(answers))
+
+    @property
+    def top1(self) -> Proportion:
+        """Accuracy of the best class."""
+        return self.top(1)
+
+    @property
+    def top5(self) -> Proportion:
+        """Accuracy at the five best classes."""
+        return self.top(5)
+
+    @property
+    def per_class(self) -> list[ClassAccuracy]:
+        """Top-1 accuracy of each class that has pictures."""
+        return per_class(
+            [a.label for a in self.predictions], [a.ranking[0] for a in self.predictions], self.labels
+        )
+
+    @property
+    def images_per_second(self) -> float:
+        """Throughput, decoding and preprocessing included; 0 where all was resumed."""
+        return self.measured / self.seconds if self.measured and self.seconds else 0.0
+
+
+def evaluate(
+    xml: Path,
+    dataset: Dataset,
+    prepare: Preparation,
+    *,
+    device: str | DeviceOptions = "CPU",
+    precision: str = "",
+    requests: int = 0,
+    ranks: int = RANKS,
+    resume: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Measure a network on a dataset. The result does not depend on timing or the number of requests.
+
+    Args:
+        xml: Of the IR.
+        dataset: Labelled pictures.
+        prepare: Makes a picture file the network's input.
+        device: OpenVINO device string, or a device with settings.
+        precision: Of execution: 'f32', 'f16', 'bf16', or '' for the device's own choice.
+        requests: Infer requests in flight; 0 lets the device choose.
+        ranks: How many classes of each picture to keep.
+        resume: File for the answers so far, continued if it is of the same network, dataset and settings, and
+            removed in the end.
+        progress: Called with the number of pictures done and of all.
+
+    Raises:
+        InferenceError: The network cannot be used, a class of the dataset is none of the network's, or no picture at
+            all can be read.
+    """
+    from omz.accuracy.progress import open_progress
+    from omz.demos.common.pipeline import Pipeline
+
+    classifier = _load(xml, dataset, prepare, device, precision)
+    _check_labels(classifier, dataset)
+    pipeline = Pipeline(classifier, requests=requests, top_k=max(ranks, 1))
+    pipeline.warm_up()
+    problems: list[Problem] = []
+    peculiar: dict[Path, tuple[str, ...]] = {}
+    with open_progress(resume, classifier, dataset, prepare, ranks) as kept:
+        todo = [place for place in range(len(dataset.samples)) if place not in kept.answers]
+        done = len(dataset.samples) - len(todo)
+        began = perf_counter()
+        outcomes = pipeline.run(_frames(dataset, todo, prepare, peculiar))
+        try:
+            for place, outcome in zip(todo, outcomes, strict=True):
+                sample = dataset.samples[place]
+                if outcome.error is not None:
+                    problems.append(_problem(sample, outcome.error))
+                else:
+                    kept.add(place, outcome.predictions)
+                done += 1
+                if progress:
+                    progress(done, len(dataset.samples))
+        finally:
+            outcomes.close()
+        seconds = perf_counter() - began
+        report = _report(classifier, dataset, kept, problems, peculiar, seconds, len(todo) - len(problems))
+        if not report.predictions:
+            raise InferenceError(f"no readable picture: {problems[0].message} ({len(problems)} in all)")
+        kept.finish()
+    return report
+
+
+def input_shape(xml: Path) -> tuple[int, ...]:
+    """Return the shape of an IR's picture input, (1, 3, height, width) or (1, height, width, 3).
+
+    Raises:
+        InferenceError: The IR cannot be read, or has no picture input of one size.
+    """
+    import openvino as ov
+
+    from omz.demos.common.locate import find_model
+    from omz.demos.common.model import one_line
+
+    path = find_model(xml)
+    with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
+        shape = ov.Core().read_model(path).input(0).partial_shape
+    sizes = [] if shape.rank.is_dynamic else [side.get_length() if side.is_static else 0 for side in shape]
+    if len(sizes) != 4 or 0 in sizes[1:] or 3 not in (sizes[1], sizes[3]):
+        raise InferenceError(
+            f"{path}: the input is {shape}; expected a picture of one size, [1,3,H,W] or [1,H,W,3]"
+        )
+    return tuple(sizes)
+
+
+def _load(
+    xml: Path, dataset: Dataset, prepare: Preparation, device: str | DeviceOptions, precision: str
+) -> Classifier:
+    from dataclasses import replace
+
+    from omz.demos.common.devices import DeviceOptions
+    from omz.demos.common.model import InputOptions, load_classifier
+
+    options = DeviceOptions(device) if isinstance(device, str) else device
+    if precision:
+        options = replace(options, precision=precision)
+    # the preparation has the last word on size and, where it normalizes, on values
+    inputs = InputOptions(resize_type="standard", prepared=prepare.normalized)
+    classifier = load_classifier(xml, options, inputs)
+    if classifier.labels[0] != "#0":
+        return classifier
+    names = tuple(["background"] * dataset.first_class + [one.name for one in load_labels(dataset.labels)])
+    return replace(classifier, labels=names) if len(names) == len(classifier.labels) else classifier
+
+
+def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
+    """Compare the network's classes with the dataset's, as far as the IR tells them.
+
+    Raises:
+        InferenceError: The dataset has a class that the network has not.
+    """
+    highest = max((sample.label for sample in dataset.samples), default=0)
+    if highest >= len(classifier.labels):
+        raise InferenceError(
+            f"{classifier.path}: has {len(classifier.labels)} classes; dataset {dataset.name!r} has class {highest}. "
+            "Is it a dataset for another model?"
+        )
+    for other in orders_of(dataset.labels)[1:]:
+        if classifier.labels == tuple(label.name for label in load_labels(other)):
+            _log.warning(
+                "%s: its labels are in the order %s, those of dataset %r in %s; the figures will be of no use",
+                classifier.path,
+                other,
+                dataset.name,
+                dataset.labels,
+            )
+
+
+def _frames(
+    dataset: Dataset, places: list[int], prepare: Preparation, peculiar: dict[Path, tuple[str, ...]]
+) -> Iterator[Frame]:
+    from omz.demos.common.sources import Frame
+
+    def load(path: Path) -> Picture:
+        if facts := picture_facts(path):
+            peculiar[path] = facts
+        return prepare(path)
+
+    for place in places:
+        path = dataset.samples[place].path
+        yield Frame(str(path), place, partial(load, path))
+
+
+def _problem(sample: Sample, error: Exception) -> Problem:
+    kind = UNREADABLE if sample.path.is_file() else MISSING
+    return Problem(sample.path, kind, str(error))
+
+
+def _report(
+    classifier: Classifier,
+    dataset: Dataset,
+    kept: Progress,
+    problems: list[Problem],
+    peculiar: dict[Path, tuple[str, ...]],
+    seconds: float,
+    measured: int,
+) -> Report:
+    predictions: list[Answer] = []
+    strange: dict[str, list[Path]] = {}
+    for place, sample in enumerate(dataset.samples):
+        if place in kept.answers:
+            ranking, score = kept.answers[place]
+            predictions.append(Answer(sample.path, sample.label, ranking, score))
+            facts = peculiar[sample.path] if sample.path in peculiar else picture_facts(sample.path)
+            for fact in facts:
+                strange.setdefault(fact, []).append(sample.path)
+    return Report(
+        path=classifier.path,
+        dataset=dataset,
+        device=classifier.options.device,
+        precision=classifier.precision,
+        labels=classifier.labels,
+        predictions=tuple(predictions),
+        problems=tuple(problems),
+        peculiar={fact: tuple(paths) for fact, paths in sorted(strange.items())},
+        seconds=seconds,
+        measured=measured,
+    )

@@ -1,0 +1,263 @@
+"""From a picture file to the network's input, by the steps of an ``accuracy-check.yml``, pixel for pixel.
+
+The rules are those of Open Model Zoo's accuracy checker:
+
+* ``resize`` stretches to (width, height); with ``aspect_ratio_scale`` one side follows the picture's aspect, rounded
+  down: ``greater`` lets the longer side follow (so the shorter gets the size), ``width`` the width, ``height`` the
+  height, ``fit_to_window`` keeps both sides within the size. OpenCV's bilinear by default; Pillow's, which smooths
+  when it makes smaller, with ``use_pillow``.
+* ``crop`` cuts from ``(side - size) // 2``; with ``use_pillow`` from ``round((side - size) / 2)``, halves to the even.
+  What is too small is enlarged first by OpenCV, and filled with black by Pillow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omz.demos.common import opencv
+from omz.demos.common.images import MAX_FILE_BYTES, read_image
+from omz.errors import InferenceError
+from omz.files import read_bounded
+
+if TYPE_CHECKING:
+    from omz.accuracy.config import Crop, Evaluation, Normalization, Resize, Step
+
+Picture = NDArray[Any]  # (height, width, 3), uint8, or float32 once it is normalized
+
+OPENCV_INTERPOLATIONS = {
+    "NEAREST": "INTER_NEAREST",
+    "LINEAR": "INTER_LINEAR",
+    "BILINEAR": "INTER_LINEAR",
+    "CUBIC": "INTER_CUBIC",
+    "BICUBIC": "INTER_CUBIC",
+    "AREA": "INTER_AREA",
+    "LANCZOS4": "INTER_LANCZOS4",
+}
+PILLOW_INTERPOLATIONS = {
+    "NEAREST": "NEAREST",
+    "LINEAR": "BILINEAR",
+    "BILINEAR": "BILINEAR",
+    "CUBIC": "BICUBIC",
+    "BICUBIC": "BICUBIC",
+    "BOX": "BOX",
+    "HAMMING": "HAMMING",
+    "LANCZOS": "LANCZOS",
+    "ANTIALIAS": "LANCZOS",
+}
+
+
+class Preparation:
+    """Makes a picture file the network's input; may be called by several threads at a time.
+
+    Args:
+        evaluation: Its reader and steps.
+        width: Of the network's input, in pixels.
+        height: Of the network's input, in pixels.
+    """
+
+    def __init__(self, evaluation: Evaluation, width: int, height: int) -> None:
+        self.reader, self.steps = evaluation.reader.type, evaluation.preprocessing
+        self.width, self.height = width, height
+
+    @property
+    def normalized(self) -> bool:
+        """Whether the result is float32 and ready for the network, where else it is 8-bit as the IR takes it."""
+        return any(step.type == "normalization" for step in self.steps)
+
+    def __call__(self, path: Path) -> Picture:
+        """Return (height, width, 3), uint8 or float32.
+
+        Raises:
+            InferenceError: The picture cannot be decoded, or comes out in another size.
+        """
+        image = self.apply(read_by_pillow(path) if self.reader == "pillow_imread" else read_image(path))
+        if image.shape[:2] != (self.height, self.width):
+            raise InferenceError(f"{path}: {self._unfit(image)}")
+        return image
+
+    def apply(self, image: Picture) -> Picture:
+        """Run the steps on a decoded picture of any size."""
+        for step in self.steps:
+            image = apply_step(step, image, self.width, self.height)
+        return image
+
+    def check(self) -> None:
+        """Try the steps on blank pictures, upright and lying.
+
+        Raises:
+            InferenceError: They do not give the size of the network's input.
+        """
+        for shape in ((500, 375, 3), (375, 500, 3)):
+            image = self.apply(np.zeros(shape, np.uint8))
+            if image.shape[:2] != (self.height, self.width):
+                raise InferenceError(f"the preprocessing does not fit the model: {self._unfit(image)}")
+
+    def _unfit(self, image: Picture) -> str:
+        height, width = image.shape[:2]
+        return f"the steps give {width} x {height} pixels, and the network takes {self.width} x {self.height}"
+
+
+def preprocessing_of(evaluation: Evaluation, model_input_shape: Sequence[int]) -> Preparation:
+    """Return what makes a picture file the input of a network.
+
+    Args:
+        evaluation: See :func:`omz.accuracy.config.load_evaluation`.
+        model_input_shape: The network's, (1, 3, height, width) or (1, height, width, 3).
+
+    Raises:
+        InferenceError: The steps give another size than the network takes, or need Pillow, which is not installed.
+    """
+    _, *sides = (int(side) for side in model_input_shape)
+    height, width = sides[1:] if sides[0] == 3 else sides[:2]
+    preparation = Preparation(evaluation, width, height)
+    if preparation.reader == "pillow_imread" or any(
+        getattr(s, "by_pillow", False) for s in preparation.steps
+    ):
+        pillow()
+    preparation.check()
+    return preparation
+
+
+def apply_step(step: Step, image: Picture, width: int, height: int) -> Picture:
+    """Run one step on a decoded picture; ``width`` and ``height`` are those of the network's input."""
+    match step.type:
+        case "resize":
+            return resize(image, step)
+        case "auto_resize":
+            resized: Picture = opencv.load().resize(image, (width, height))
+            return resized
+        case "crop":
+            return crop(image, step)
+        case "normalization":
+            return normalize(image, step)
+        case _:  # of RGB and BGR, one becomes the other
+            return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def resize(image: Picture, step: Resize) -> Picture:
+    """Resize by the rules in the module's docstring."""
+    target = step.target
+    assert target is not None  # noqa: S101 - the schema has seen to it
+    size = scaled_size(*target, image.shape[1], image.shape[0], step.aspect_ratio_scale)
+    if step.by_pillow:
+        module = pillow()
+        method = getattr(module.Resampling, PILLOW_INTERPOLATIONS[(step.interpolation or "BILINEAR").upper()])
+        return np.asarray(module.fromarray(image).resize(size, method))
+    cv2 = opencv.load()
+    interpolation = getattr(cv2, OPENCV_INTERPOLATIONS[(step.interpolation or "LINEAR").upper()])
+    resized: Picture = cv2.resize(image, size, interpolation=interpolation)
+    return resized
+
+
+def scaled_size(
+    dst_width: int, dst_height: int, width: int, height: int, scale: str | None
+) -> tuple[int, int]:
+    """Return (width, height) after a resize that keeps the aspect as ``scale`` says.
+
+    >>> scaled_size(256, 256, 500, 375, "greater"), scaled_size(256, 256, 375, 500, "greater")
+    ((341, 256), (256, 341))
+    >>> scaled_size(256, 256, 500, 375, None), scaled_size(256, 256, 500, 375, "fit_to_window")
+    ((256, 256), (256, 192))
+    """
+    if scale == "greater":
+        scale = "height" if height > width else "width"
+    if scale == "width":
+        return max(1, dst_width * width // height), dst_height
+    if scale == "height":
+        return dst_width, max(1, dst_height * height // width)
+    if scale == "fit_to_window":
+        ratio = min(dst_height / height, dst_width / width)
+        return max(1, int(ratio * width)), max(1, int(ratio * height))
+    return dst_width, dst_height
+
+
+def crop(image: Picture, step: Crop) -> Picture:
+    """Cut out the middle by the rules in the module's docstring."""
+    height, width = image.shape[:2]
+    if step.max_square:
+        new_width = new_height = min(height, width)
+    elif step.central_fraction is not None:
+        new_width, new_height = int(width * step.central_fraction), int(height * step.central_fraction)
+    else:
+        new_width, new_height = step.target or (width, height)
+    new_width, new_height = max(1, new_width), max(1, new_height)
+    if step.use_pillow:
+        return _crop_padded(
+            image, round((width - new_width) / 2), round((height - new_height) / 2), new_width, new_height
+        )
+    image = _at_least(image, new_width, new_height)
+    height, width = image.shape[:2]
+    left, top = (width - new_width) // 2, (height - new_height) // 2
+    return np.ascontiguousarray(image[top : top + new_height, left : left + new_width])
+
+
+def _crop_padded(image: Picture, left: int, top: int, width: int, height: int) -> Picture:
+    """Cut as Pillow does: what lies outside of the picture is black."""
+    result = np.zeros((height, width, *image.shape[2:]), image.dtype)
+    y, x = max(0, -top), max(0, -left)
+    part = image[max(0, top) : top + height, max(0, left) : left + width]
+    result[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return result
+
+
+def _at_least(image: Picture, width: int, height: int) -> Picture:
+    """Enlarge a picture that is smaller than the part to cut out, keeping its aspect, rounded up."""
+    old_height, old_width = image.shape[:2]
+    if old_width >= width and old_height >= height:
+        return image
+    if old_height * width >= height * old_width:
+        size = (width, -(-old_height * width // old_width))
+    else:
+        size = (-(-old_width * height // old_height), height)
+    resized: Picture = opencv.load().resize(image, size)
+    return resized
+
+
+def normalize(image: Picture, step: Normalization) -> Picture:
+    """Subtract the mean and divide by the standard deviation, in float32."""
+    values = image.astype(np.float32)
+    if step.mean:
+        values -= np.array(step.mean, np.float32)
+    if step.std:
+        values /= np.array(step.std, np.float32)
+    return values
+
+
+def read_by_pillow(path: Path) -> NDArray[np.uint8]:
+    """Decode a picture with Pillow into RGB; it is not turned, whatever its EXIF data says.
+
+    Raises:
+        InferenceError: The file is missing, too large, truncated or no picture that Pillow reads.
+    """
+    module = pillow()
+    content = read_bounded(path, MAX_FILE_BYTES, "picture", InferenceError)
+    try:
+        with module.open(BytesIO(content)) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, EOFError, module.DecompressionBombError) as error:
+        raise InferenceError(f"{path}: not decodable: {' '.join(str(error).split())[:200]}") from error
+
+
+@cache
+def pillow() -> ModuleType:
+    """Return the module ``PIL.Image``.
+
+    Raises:
+        InferenceError: Pillow is not installed; tells how to.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise InferenceError(
+            "this model was measured with Pillow's resizing or reader, and Pillow is not installed.\n"
+            "pip install 'omz-toolkit[accuracy]'"
+        ) from error
+    return Image

@@ -1,0 +1,127 @@
+"""The answers so far, in a file: an interrupted evaluation goes on where it was.
+
+The first line is a digest of all that the answers depend on: network, pictures and classes, preprocessing, device.
+After it comes a line for each picture. A line cut off by the interruption, or a file of other settings, is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from omz.errors import InferenceError
+from omz.files import writing
+
+if TYPE_CHECKING:
+    from omz.accuracy.datasets import Dataset
+    from omz.accuracy.preprocessing import Preparation
+    from omz.demos.common.model import Classifier
+    from omz.demos.common.topk import Prediction
+
+_log = logging.getLogger(__name__)
+
+Kept = tuple[tuple[int, ...], float]  # the ranking and the best class's probability
+FLUSH_EVERY = 32  # pictures
+
+
+class Progress:
+    """Answers by the sample's place in the dataset; written to a file if there is one."""
+
+    def __init__(
+        self, answers: dict[int, Kept], path: Path | None = None, file: TextIO | None = None
+    ) -> None:
+        self.answers = answers
+        self._path, self._file, self._unwritten = path, file, 0
+
+    def add(self, place: int, predictions: Sequence[Prediction]) -> None:
+        """Keep the answer of one sample."""
+        ranking = tuple(prediction.index for prediction in predictions)
+        self.answers[place] = ranking, predictions[0].score
+        if self._file is None or self._path is None:
+            return
+        with writing(self._path, InferenceError):
+            self._file.write(json.dumps([place, ranking, predictions[0].score]) + "\n")
+            self._unwritten += 1
+            if self._unwritten >= FLUSH_EVERY:
+                self._file.flush()
+                self._unwritten = 0
+
+    def finish(self) -> None:
+        """Remove the file: the work is done."""
+        if self._path:
+            self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_progress(
+    path: Path | None, classifier: Classifier, dataset: Dataset, prepare: Preparation, ranks: int
+) -> Iterator[Progress]:
+    """Read what is there of the same evaluation, and go on writing to it.
+
+    Raises:
+        InferenceError: The file cannot be written.
+    """
+    if path is None:
+        yield Progress({})
+        return
+    digest = digest_of(classifier, dataset, prepare, ranks)
+    answers = _read(path, digest, len(dataset.samples))
+    if answers:
+        _log.info("%s: %d of %d pictures are done already", path, len(answers), len(dataset.samples))
+    with writing(path, InferenceError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8")
+    with file:
+        with writing(path, InferenceError):
+            file.write(json.dumps({"evaluation": digest}) + "\n")
+            for place, (ranking, score) in answers.items():
+                file.write(json.dumps([place, ranking, score]) + "\n")
+            file.flush()
+        yield Progress(answers, path, file)
+
+
+def digest_of(classifier: Classifier, dataset: Dataset, prepare: Preparation, ranks: int) -> str:
+    """Return a SHA-256 over all that the answers depend on."""
+    whole = hashlib.sha256()
+    for path in (classifier.path, classifier.path.with_suffix(".bin")):
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    settings = [
+        str(classifier.options),
+        classifier.precision,
+        prepare.reader,
+        [step.model_dump() for step in prepare.steps],
+        [prepare.width, prepare.height, ranks],
+        [[str(sample.path), sample.label] for sample in dataset.samples],
+    ]
+    whole.update(json.dumps(settings).encode())
+    return whole.hexdigest()
+
+
+def _read(path: Path, digest: str, samples: int) -> dict[int, Kept]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    if not lines or _parsed(lines[0]) != {"evaluation": digest}:
+        if lines:
+            _log.warning("%s: is of another model, dataset or setting; starting anew", path)
+        return {}
+    answers: dict[int, Kept] = {}
+    for line in lines[1:]:
+        match _parsed(line):
+            case [int(place), [int(), *_] as ranking, float(score)] if 0 <= place < samples:
+                answers[place] = tuple(ranking), score
+    return answers
+
+
+def _parsed(line: str) -> Any:  # noqa: ANN401 - whatever is in the line
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""A model and its converted forms on one self-contained HTML page."""

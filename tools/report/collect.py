@@ -1,0 +1,358 @@
+"""Measure a converted model in all of its precisions, and gather what else a report tells."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omz.errors import InferenceError, UsageError
+from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
+from omz.version import __version__
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+    from omz.accuracy.config import Evaluation
+    from omz.accuracy.datasets import Dataset
+    from omz.demos.common.images import Image
+    from omz.demos.common.model import Classifier
+    from omz.demos.common.pipeline import Rate
+    from omz.info_dumper.info import Info
+    from omz.zoo.schema import Model
+
+log = logging.getLogger(__name__)
+
+#: Precision folders, the most exact first; this is their order in tables, too.
+PRECISIONS = ("FP32", "FP16", "FP32-INT8", "FP16-INT8")
+TOP_K = 5
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked for.
+
+    Attributes:
+        model_dir: What ``omz_converter -o`` was.
+        pictures: A picture or a folder; None for those that come with the model, if any do.
+        precisions: Those to report on; () for all that are there.
+        device: OpenVINO device string.
+        infer_precision: 'f32', 'f16' or 'bf16'; '' for the device's own choice.
+        seconds: For each measurement; every precision takes two.
+        sample_count: How many pictures are shown at most.
+        dataset: Labelled pictures, as ``accuracy_check -s`` takes them; None for those that come with the
+            model, if any do.
+        subsample: So many of them, by lot; 0 for all.
+    """
+
+    model_dir: Path = Path()
+    pictures: Path | None = None
+    precisions: Sequence[str] = ()
+    device: str = "CPU"
+    infer_precision: str = ""
+    seconds: float = 3.0
+    sample_count: int = 12
+    dataset: Path | None = None
+    subsample: int = 0
+
+
+def collect(model: Model, options: Options) -> Findings:
+    """Measure and gather; takes two measurements for each precision.
+
+    Raises:
+        InferenceError: Nothing is converted, or an IR, the device or the pictures cannot be used.
+    """
+    irs = find_irs(model, options)
+    evaluation = find_evaluation(model, options)
+    dataset = find_dataset(model, evaluation, options) if evaluation else None
+    pictures = sample_pictures(model, dataset, options)
+    log.info("%s: speed of %s", model.name, ", ".join(irs))
+    speeds = measure(irs, pictures, options)
+    shares: dict[str, Accuracy] = {}
+    if evaluation and dataset:
+        log.info("%s: accuracy on %d pictures", model.name, len(dataset.samples))
+        shares = {precision: accuracy(xml, evaluation, dataset, options) for precision, xml in irs.items()}
+    variants = [
+        Variant(precision, xml, ir_size(xml), speeds[precision], shares.get(precision), quantization(xml))
+        for precision, xml in irs.items()
+    ]
+    samples, skipped = classify_samples(irs, pictures, options)
+    return Findings(
+        model, count(model, irs, options), variants, samples, skipped, environment(variants[0], options)
+    )
+
+
+def find_irs(model: Model, options: Options) -> dict[str, Path]:
+    """Return the IRs that are there by precision, the most exact first.
+
+    Raises:
+        InferenceError: There is none, or not all that are asked for; says how to make them.
+    """
+    from omz.converter.zoo_model import ir_path
+
+    wanted = options.precisions or PRECISIONS
+    paths = {precision: ir_path(model, options.model_dir, precision) for precision in wanted}
+    found = {precision: xml for precision, xml in paths.items() if xml.is_file()}
+    missing = [precision for precision in paths if precision not in found]
+    if not found or (options.precisions and missing):
+        tool = "omz_quantizer" if missing[0].endswith("INT8") and found else "omz_converter"
+        raise InferenceError(
+            f"{paths[missing[0]]}: is not there. "
+            f"Make it with: {tool} --name {model.name} --precisions {missing[0]} (and its folders)"
+        )
+    return {precision: found[precision] for precision in sorted(found, key=PRECISIONS.index)}
+
+
+def ir_size(xml: Path) -> int:
+    """Return the size of an IR's two files in bytes."""
+    return xml.stat().st_size + xml.with_suffix(".bin").stat().st_size
+
+
+def find_evaluation(model: Model, options: Options) -> Evaluation | None:
+    """Return how the accuracy of the model is measured; None if no dataset is given and its descriptor does not say.
+
+    Raises:
+        DescriptorError: Its ``accuracy-check.yml`` is malformed.
+        UsageError: A dataset is given, and there is no such file.
+    """
+    from omz.accuracy.config import load_evaluation
+
+    path = model.directory / "accuracy-check.yml"
+    if path.is_file():
+        return load_evaluation(path)
+    if options.dataset:
+        raise UsageError(
+            f"{path}: is not there, so it is not known how to prepare pictures. Leave out --source."
+        )
+    return None
+
+
+def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Dataset | None:
+    """Return the dataset that is given, or comes with the toolkit; None if there is neither.
+
+    Raises:
+        InferenceError: It is not of a known form.
+    """
+    from omz.accuracy.datasets import open_dataset
+    from omz.accuracy.definitions import load_definition
+
+    definition = load_definition(evaluation.dataset)
+    if options.dataset is None and not definition.bundled:
+        return None
+    labels = model.model_info.labels
+    return open_dataset(
+        definition,
+        options.dataset,
+        labels=labels if isinstance(labels, str) else "",
+        subsample=options.subsample,
+    )
+
+
+def quantization(xml: Path) -> dict[str, str]:
+    """Return how an IR was quantized, as ``omz_quantizer`` writes it into the IR; empty for other IRs."""
+    import openvino as ov
+
+    from omz.quantizer.quantize import QUANTIZATION
+
+    network = ov.Core().read_model(xml)
+    if not network.has_rt_info([QUANTIZATION]):
+        return {}
+    section = network.get_rt_info([QUANTIZATION]).astype(dict)
+    return {key: value.astype(str) for key, value in section.items() if not key.endswith("_sha256")}
+
+
+def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Options) -> Accuracy:
+    """Measure the accuracy of an IR.
+
+    Raises:
+        InferenceError: The IR, the device or the dataset cannot be used.
+    """
+    from omz.accuracy.evaluation import evaluate, input_shape
+    from omz.accuracy.preprocessing import preprocessing_of
+
+    report = evaluate(
+        xml,
+        dataset,
+        preprocessing_of(evaluation, input_shape(xml)),
+        device=options.device,
+        precision=options.infer_precision,
+    )
+    return Accuracy(
+        report.top1.value,
+        report.top5.value,
+        report.top1.interval,
+        report.images,
+        len(report.problems),
+        dataset.name,
+        dataset.notes,
+    )
+
+
+def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> list[Path]:
+    """Return the pictures to show: as given, or those that come with the model, or some of the dataset's.
+
+    They are evenly chosen if they are many.
+
+    Raises:
+        InferenceError: What is given is not there, or holds no picture.
+    """
+    from omz.demos.common.sources import Pictures, list_pictures, open_source
+
+    given = options.pictures
+    if given is None:
+        bundled = model.directory / "images"
+        of_dataset = [sample.path for sample in dataset.samples] if dataset else []
+        paths = list_pictures(bundled) if bundled.is_dir() else of_dataset
+    else:
+        source = open_source(given)
+        if not isinstance(source, Pictures):
+            raise InferenceError(f"{given}: expected a picture or a folder of pictures")
+        paths = list(source.paths)
+    many, few = len(paths), min(len(paths), options.sample_count)
+    return [paths[place * many // few] for place in range(few)]
+
+
+def measure(irs: dict[str, Path], pictures: Sequence[Path], options: Options) -> dict[str, Speed]:
+    """Measure latency, one picture at a time, and throughput, as many at a time as the device likes.
+
+    The IRs take turns in several rounds, so that what else the machine does touches all of them alike. Inputs are
+    set beforehand. Without pictures, noise is inferred: the time does not depend on what is seen.
+
+    Raises:
+        InferenceError: An IR or the device cannot be used, or the time is too short for one inference.
+    """
+    from omz.demos.common.statistics import Samples, Spread
+
+    images = _readable(pictures) or [_noise()]
+    single = _take_turns(irs, images, "latency", options)
+    many = _take_turns(irs, images, "throughput", options)
+    speeds = {}
+    for precision, (rates, classifier) in single.items():
+        samples = Samples(latency for rate in rates for latency in rate.latencies)
+        summary = samples.summary()
+        if summary is None:
+            raise InferenceError(
+                f"{irs[precision]}: no inference in {options.seconds:g} s; give more with -time"
+            )
+        throughput = Spread(tuple(rate.fps for rate in many[precision][0])).median
+        milliseconds = [1000 * seconds for seconds in samples.values]
+        speeds[precision] = Speed(
+            summary, milliseconds, throughput, classifier.execution_devices, classifier.precision
+        )
+    return speeds
+
+
+def _take_turns(
+    irs: dict[str, Path], images: Sequence[Image], hint: str, options: Options
+) -> dict[str, tuple[list[Rate], Classifier]]:
+    """Return what each round gave, by precision."""
+    from omz.demos.common.devices import DeviceOptions
+    from omz.demos.common.model import load_classifier
+    from omz.demos.common.pipeline import Pipeline
+
+    device = DeviceOptions(options.device, hint=hint, precision=options.infer_precision)
+    pipelines = {
+        precision: Pipeline(load_classifier(xml, device), requests=1 if hint == "latency" else 0)
+        for precision, xml in irs.items()
+    }
+    rates: dict[str, list[Rate]] = {precision: [] for precision in irs}
+    for pipeline in pipelines.values():
+        pipeline.warm_up()
+    for _ in range(ROUNDS):
+        for precision, pipeline in pipelines.items():
+            rates[precision].append(pipeline.infer_only(images, options.seconds / ROUNDS))
+    return {precision: (rates[precision], pipeline.classifier) for precision, pipeline in pipelines.items()}
+
+
+def _readable(pictures: Sequence[Path]) -> list[Image]:
+    from omz.demos.common.images import read_image
+
+    images = []
+    for path in pictures:
+        try:
+            images.append(read_image(path))
+        except InferenceError as error:  # told where the pictures are shown
+            log.debug("%s", error)
+    return images
+
+
+def _noise() -> Image:
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+
+
+def classify_samples(
+    irs: dict[str, Path], pictures: Sequence[Path], options: Options
+) -> tuple[list[Sample], dict[str, str]]:
+    """Classify the pictures with every IR.
+
+    Returns:
+        Those that could be decoded, with their classes; and why the others could not, by file name.
+
+    Raises:
+        InferenceError: Not one picture can be decoded.
+    """
+    from omz.demos.classification_demo import classify
+    from omz.demos.common.devices import DeviceOptions
+
+    if not pictures:
+        return [], {}
+    device = DeviceOptions(options.device, precision=options.infer_precision)
+    answers = {
+        precision: classify(xml, pictures, device=device, top_k=TOP_K, keep_images=True)
+        for precision, xml in irs.items()
+    }
+    samples, skipped = [], {}
+    for row in zip(*answers.values(), strict=True):
+        name, image = Path(row[0].source).name, row[0].image
+        if image is None:
+            skipped[name] = row[0].error.removeprefix(f"{row[0].source}: ")
+        else:
+            tops = {precision: answer.top for precision, answer in zip(answers, row, strict=True)}
+            samples.append(Sample(name, image, tops))
+    return samples, skipped
+
+
+def count(model: Model, irs: dict[str, Path], options: Options) -> Info | None:
+    """Count parameters and operations on the most exact IR; quantized ones hold no floating-point weights."""
+    from omz.info_dumper.info import inspect
+
+    exact = next((precision for precision in irs if "INT8" not in precision), None)
+    return inspect(model, options.model_dir, exact) if exact else None
+
+
+def environment(variant: Variant, options: Options) -> list[tuple[str, str]]:
+    """Return what the measurements depend on, as (heading, text)."""
+    import openvino as ov
+
+    core = ov.Core()
+    devices = [_device_name(core, device) for device in variant.speed.devices]
+    return [
+        ("Device", ", ".join(devices)),
+        ("Processors", str(len(os.sched_getaffinity(0)))),
+        ("OpenVINO", ov.get_version()),
+        ("omz-toolkit", __version__),
+        ("Python", platform.python_version()),
+        ("System", f"{_system_name()}, {platform.machine()}"),
+        ("Measured", f"{options.seconds:g} s for each figure, in {ROUNDS} rounds in turn"),
+    ]
+
+
+def _device_name(core: ov.Core, device: str) -> str:
+    try:
+        return f"{device}: {str(core.get_property(device, 'FULL_DEVICE_NAME')).strip()}"
+    except RuntimeError:  # of a virtual device
+        return device
+
+
+def _system_name() -> str:
+    try:
+        return f"{platform.freedesktop_os_release()['PRETTY_NAME']} (Linux {platform.release()})"
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"

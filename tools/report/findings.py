@@ -1,0 +1,108 @@
+"""What a report tells, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omz.demos.common.images import Image
+    from omz.demos.common.statistics import LatencySummary
+    from omz.demos.common.topk import Prediction
+    from omz.info_dumper.info import Info
+    from omz.zoo.schema import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast an IR runs, inference alone.
+
+    Attributes:
+        latency: With the hint 'latency', one picture at a time.
+        latencies_ms: Of each of these inferences, for a histogram.
+        throughput: Inferences a second with the hint 'throughput'.
+        devices: Those that executed.
+        executed_as: The type that floating-point layers were computed in, such as 'f32'; '' if not known.
+    """
+
+    latency: LatencySummary
+    latencies_ms: Sequence[float] = field(repr=False)
+    throughput: float
+    devices: Sequence[str]
+    executed_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Shares (0 to 1) of pictures whose true class is the best, or among the best 5.
+
+    Attributes:
+        top1: The share of best classes that are right.
+        top5: The same among the best 5.
+        interval: The 95 % confidence interval of ``top1``.
+        images: How many pictures were counted.
+        problems: How many more are missing or cannot be read.
+        dataset: What they are of.
+        notes: What was found out or assumed about the dataset, such as the order of its classes.
+    """
+
+    top1: float
+    top5: float
+    interval: tuple[float, float]
+    images: int
+    problems: int
+    dataset: str
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One precision of the model.
+
+    Attributes:
+        precision: Such as 'FP16'.
+        xml: The IR.
+        size: Of both files of the IR, in bytes.
+        speed: How fast it runs.
+        accuracy: None without a dataset.
+        quantization: How it was quantized, as the IR tells; empty for others.
+    """
+
+    precision: str
+    xml: Path
+    size: int
+    speed: Speed
+    accuracy: Accuracy | None = None
+    quantization: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture, and the best classes by precision."""
+
+    name: str
+    image: Image = field(repr=False)
+    top: dict[str, Sequence[Prediction]]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a report tells.
+
+    Attributes:
+        model: The descriptor.
+        info: Figures counted on the IR; None where only quantized IRs are there.
+        variants: At least one, the most exact first.
+        samples: Pictures with their classes; may be none.
+        skipped: Pictures that could not be decoded, with the reason.
+        environment: What it was measured on, as (heading, text).
+    """
+
+    model: Model
+    info: Info | None
+    variants: Sequence[Variant]
+    samples: Sequence[Sample]
+    skipped: dict[str, str]
+    environment: Sequence[tuple[str, str]]
