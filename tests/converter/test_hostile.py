@@ -30,6 +30,7 @@ INPUT = 'input: "data" input_shape { dim: 1 dim: 4 dim: 8 dim: 8 }\n'
 SECONDS, MEGABYTES = 10, 512
 
 Refused = Callable[..., str]
+PICTURE = 'input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }\n'
 
 
 def layer(kind: str, parameters: str = "", bottoms: str = 'bottom: "data"', name: str = "odd") -> str:
@@ -55,14 +56,14 @@ def weights_file(folder: Path, weights: dict[str, list[np.ndarray]]) -> Path:
 def refused(tmp_path, capsys) -> Refused:
     """Return a function that runs caffe2ir on a prototxt, checks how it fails, and returns what it says."""
 
-    def check(text: str, caffemodel: Path | None = None) -> str:
+    def check(text: str, caffemodel: Path | None = None, *options: str) -> str:
         path = tmp_path / "hostile.prototxt"
         path.write_text(text)
         weights = caffemodel or weights_file(tmp_path, {"odd": [np.ones((4, 4, 1, 1), np.float32)]})
         target = tmp_path / "out"
         files = ["--input_proto", str(path), "--input_model", str(weights), "--output_dir", str(target)]
         began, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        assert caffe2ir.main(files) == 1
+        assert caffe2ir.main([*files, *options]) == 1
         assert time.process_time() - began < SECONDS
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown >> 10 < MEGABYTES + 4 * (path.stat().st_size >> 20)
@@ -255,6 +256,12 @@ def test_crowds_are_refused_before_they_cost_much(name, refused):
     message = refused(text)
     assert "hostile.prototxt" in message
     assert re.search(expected, message, re.DOTALL)
+
+
+@pytest.mark.parametrize("text", [sums(1, 40), sums(40, 2)], ids=["one layer", "a chain"])
+def test_sums_of_the_input_with_itself_cannot_be_reversed(text, refused):
+    """OpenVINO moves the reversal of channels through them, and doubles its work with each; found by the fuzzer."""
+    assert "channels cannot be reversed" in refused(PICTURE + text, None, "--reverse_input_channels")
 
 
 def test_a_net_may_be_written_in_one_line(tmp_path):

@@ -35,7 +35,12 @@ def test_ranking_is_by_score_then_by_index(scores, k):
 
 
 def test_logits_are_ranked_where_their_probabilities_are_all_0():
-    assert [p.index for p in top_k(np.array([-500, -300, 900, -400], np.float32), 4, ["x"] * 4)] == [2, 1, 3, 0]
+    assert [p.index for p in top_k(np.array([-500, -300, 900, -400], np.float32), 4, ["x"] * 4)] == [
+        2,
+        1,
+        3,
+        0,
+    ]
 
 
 def test_equal_scores_come_in_the_order_of_their_indexes():

@@ -19,6 +19,10 @@ from omz.converter.arguments import ALL_INPUTS
 from omz.converter.graph import constant, shape_of
 from omz.errors import ConversionError
 
+#: Of moving a reversal of channels forward; networks come to a handful.
+MAX_WORK = 10_000
+_ENDS_OF_REVERSAL = ("Constant", "Convolution", "GroupConvolution", "MatMul")
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
@@ -53,6 +57,8 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
             if name not in (ALL_INPUTS, *names):
                 raise ConversionError(f"the model has no input {name!r}; its inputs are {', '.join(names)}")
     pictured = _pictured(model, preprocessing)
+    if preprocessing.reverse_input_channels:
+        _expect_few_sums(model)
     processor = PrePostProcessor(model)
     changed, reversed_one = [], False
     for name, parameter in zip(names, model.inputs, strict=True):
@@ -98,6 +104,26 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
         output.get_tensor().set_names(tensor_names)
     _name_new_nodes(model, known, changed[0] if len(changed) == 1 else "inputs")
     return model
+
+
+def _expect_few_sums(model: ov.Model) -> None:
+    """Refuse a net in which OpenVINO would move a reversal of channels forward for hours.
+
+    It does so up to the first convolutions, and each sum of blobs that both come from the input doubles the work.
+    """
+    work: dict[str, int] = {}
+    for node in model.get_ordered_ops():
+        kind = node.get_type_name()
+        if kind in _ENDS_OF_REVERSAL:
+            continue
+        before = [work.get(value.get_node().get_name(), 0) for value in node.input_values()]
+        shared = sum(one > 0 for one in before) > 1
+        work[node.get_name()] = 1 if kind == "Parameter" else sum(before) * (2 if shared else 1)
+        if work[node.get_name()] > MAX_WORK:
+            raise ConversionError(
+                f"the channels cannot be reversed: {node.get_friendly_name()!r} is made of the input by too many sums "
+                "and the like before the first convolution"
+            )
 
 
 def _pictured(model: ov.Model, preprocessing: Preprocessing) -> str | None:
