@@ -129,6 +129,28 @@ def test_a_kernel_too_large_by_less_than_a_stride_finds_zeros(size):
         run_layer("Convolution", text, np.ones((1, 1, 2)), blobs=[np.ones((1, 1, 5))])
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize(("stride", "pad"), [(2, 1), (3, 1), (2, 3)])
+def test_pointwise_convolutions_keep_their_padding_behind_another_layer(axes, group, stride, pad):
+    net = parse_prototxt(
+        f"""input: "data" input_shape {{ dim: 1 dim: 2 {"dim: 5 " * axes} }}
+        layer {{ name: "relu" type: "ReLU" bottom: "data" top: "relu" }}
+        layer {{ name: "conv" type: "Convolution" bottom: "relu" top: "conv" convolution_param {{
+            num_output: 4 kernel_size: 1 stride: {stride} pad: {pad} group: {group} dilation: 2 }} }}"""
+    )
+    data, filters, bias = normal(1, 2, *[5] * axes), normal(4, 2 // group, *[1] * axes), normal(4)
+    result = run_model(convert_net(net, {"conv": [filters, bias]}), {"data": data})["conv"]
+    padded = np.pad(np.maximum(data, 0), [(0, 0), (0, 0), *[(pad, pad)] * axes])
+    read = padded[(..., *[slice(None, None, stride)] * axes)]
+    matrix = np.zeros((4, 2), np.float32)
+    for output in range(4):
+        first = output * group // 4 * (2 // group)
+        matrix[output, first : first + 2 // group] = filters[output].ravel()
+    expected = np.einsum("oc,nc...->no...", matrix, read) + bias.reshape(1, 4, *[1] * axes)
+    close(result, expected)
+
+
 @pytest.mark.parametrize("kind", ["Convolution", "Deconvolution"])
 @pytest.mark.parametrize("free", [0, 1])
 @pytest.mark.parametrize("axis", [0, 1, 2, -3])

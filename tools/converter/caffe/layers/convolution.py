@@ -172,9 +172,10 @@ def _convolutions(
         (outputs, sliding.channels // group, *sliding.kernel),
         *([(outputs,)] if layer.params.convolution_param.bias_term else []),
     )
-    if group > 1:
+    grouped = group > 1 or _loses_padding(sliding)
+    if grouped:
         filters = filters.reshape(group, outputs // group, *filters.shape[1:])
-    convolution = ops.group_convolution if group > 1 else ops.convolution
+    convolution = ops.group_convolution if grouped else ops.convolution
     kernels = constant(filters, "weights")
 
     def convolved(data: ov.Output) -> ov.Output:
@@ -182,6 +183,16 @@ def _convolutions(
         return added_bias(node.output(0), bias[0], 1) if bias else node.output(0)
 
     return [_by_input(layer, data, sliding, convolved) for data in inputs]
+
+
+def _loses_padding(sliding: Sliding) -> bool:
+    """Say whether OpenVINO would compute the convolution wrongly unless it is a GroupConvolution, of one group.
+
+    Its StridesOptimization (seen in 2026.4) moves the stride of a pointwise Convolution before the layer that feeds it,
+    and leaves the padding as it was: more, and other, outputs.
+    """
+    strided = any(stride > 1 and pad for stride, pad in zip(sliding.stride, sliding.pad, strict=True))
+    return strided and set(sliding.kernel) == {1}
 
 
 def _by_input(
