@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -36,11 +36,17 @@ def run(command: Sequence[str]) -> Run:
     return Run(wall, usage.ru_maxrss * 1024)
 
 
-def interleaved(commands: dict[str, Sequence[str]], rounds: int) -> dict[str, list[Run]]:
-    """Run all commands in turn, ``rounds`` times after one warm-up, so that a machine's moods meet them alike."""
+def interleaved(
+    commands: dict[str, Sequence[str]], rounds: int, prepare: Callable[[], object] = lambda: None
+) -> dict[str, list[Run]]:
+    """Run all commands in turn, ``rounds`` times after one warm-up, so that a machine's moods meet them alike.
+
+    Before each of them, ``prepare`` is called; its time does not count.
+    """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for turn in range(rounds + 1):
         for name, command in commands.items():
+            prepare()
             result = run(command)
             if turn:
                 runs[name].append(result)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omz.downloader.pool import CancelToken
-from omz.downloader.postprocessing import postprocess, stored_name
+from omz.downloader.postprocessing import postprocess
 from omz.zoo.schema import Model
 
 from .alexnets import alexnet, caffenet, squeezenet, vgg
@@ -79,7 +79,7 @@ def lay_out(model: Model, weights: Any, folder: Path) -> None:
     place = folder / model.subdirectory
     place.mkdir(parents=True)
     for file in model.files:
-        path = place / stored_name(model, file)
+        path = place / model.stored_name(file)
         if file.name.endswith(".prototxt"):
             path.write_text(published_text(model.name))
         else:

@@ -29,7 +29,6 @@ from omz.downloader.download import selected_files
 from omz.downloader.files import require_space
 from omz.downloader.hashes import CACHE_ALGORITHM, CHUNK_BYTES, Digester, is_whole
 from omz.downloader.pool import CancelToken
-from omz.downloader.postprocessing import stored_name
 from omz.downloader.progress import Reporter
 from omz.downloader.sources import MemberSource
 from omz.errors import DownloadError, UsageError
@@ -233,7 +232,7 @@ def _originals(
     """Return where each file is as it was downloaded, whole, sorted by name."""
     folder, found = download_dir / model.subdirectory, {}
     for file in sorted(selected_files(model, precisions), key=lambda file: file.name):
-        places = (folder / stored_name(model, file), folder / file.name)
+        places = (folder / model.stored_name(file), folder / file.name)
         path = next((place for place in places if is_whole(place, file, cancel)), None)
         if path is None:
             raise DownloadError(

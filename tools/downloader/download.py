@@ -14,7 +14,6 @@ from omz.downloader.cache import Cache
 from omz.downloader.files import folder_lock, remove_leftovers
 from omz.downloader.hashes import is_whole
 from omz.downloader.pool import Cancelled, CancelToken, DaemonPool
-from omz.downloader.postprocessing import postprocess, stored_name
 from omz.downloader.progress import NullReporter, Reporter
 from omz.downloader.resume import remove_partials
 from omz.downloader.sources import SourceOpener
@@ -165,6 +164,8 @@ class _Run:
                 self._locked.add(folder)
             self._fetch_files(model, files, folder)
             if model.postprocessing:
+                from omz.downloader.postprocessing import postprocess  # few models need it
+
                 self._reporter.postprocessing_begin(model.name)
                 try:
                     postprocess(model, files, folder, self._cancel)
@@ -197,7 +198,7 @@ class _Run:
         successful = False
         try:
             if not self._is_there(model, file, folder):
-                target = folder / stored_name(model, file)
+                target = folder / model.stored_name(file)
                 with writing(target, DownloadError):
                     target.parent.mkdir(parents=True, exist_ok=True)
                 sources = {"source": self._whence(model, file), "original_source": None}
@@ -208,7 +209,7 @@ class _Run:
                     lambda size: self._reporter.file_progress(model.name, file.name, size),
                 )
             else:
-                there = folder / stored_name(model, file)
+                there = folder / model.stored_name(file)
                 remove_partials(there)
                 self._reporter.file_progress(model.name, file.name, there.stat().st_size)
             if file.known_digits:
@@ -225,7 +226,7 @@ class _Run:
 
     def _is_there(self, model: Model, file: ModelFile, folder: Path) -> bool:
         """Tell whether the file is there, whole; also finds an original that awaits post-processing."""
-        stored, final = folder / stored_name(model, file), folder / file.name
+        stored, final = folder / model.stored_name(file), folder / file.name
         if is_whole(stored, file, self._cancel):
             return True
         if stored != final and is_whole(final, file, self._cancel):

@@ -16,7 +16,7 @@ from omz.downloader.cache import Cache
 from omz.downloader.download import selected_files
 from omz.downloader.hashes import is_whole
 from omz.downloader.pool import CancelToken
-from omz.downloader.postprocessing import produce, stored_name
+from omz.downloader.postprocessing import produce
 from omz.downloader.progress import megabytes
 from omz.downloader.resume import held_bytes
 from omz.downloader.sources import is_local
@@ -160,7 +160,7 @@ def plan(
 
 def _look_at(model: Model, file: ModelFile, folder: Path, cancel: CancelToken) -> Finding:
     """Find out about the download of a file."""
-    stored, final = folder / stored_name(model, file), folder / file.name
+    stored, final = folder / model.stored_name(file), folder / file.name
     try:
         if is_whole(stored, file, cancel):
             state, problem = State.OK, ""
@@ -213,7 +213,7 @@ def _results(
 def _planned(
     model: Model, file: ModelFile, folder: Path, whence: Whence, cache: Cache | None, cancel: CancelToken
 ) -> Planned:
-    stored = folder / stored_name(model, file)
+    stored = folder / model.stored_name(file)
 
     def planned(action: Action, fetch_size: int | None = 0, sources: Sequence[object] = ()) -> Planned:
         return Planned(model.name, file.name, action, file.size, fetch_size, [*map(str, sources)])

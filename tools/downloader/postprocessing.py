@@ -27,19 +27,13 @@ from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import private_path, writing
-from omz.zoo.schema import ORIGINAL_SUFFIX, Model, ModelFile, RegexReplace, UnpackArchive
+from omz.zoo.schema import Model, ModelFile, RegexReplace, UnpackArchive
 
 log = logging.getLogger(__name__)
 
 MAX_TEXT_BYTES = 64 << 20  # before and after
 REGEX_SECONDS = 30
 REGEX_MEMORY_BYTES = 2 << 30
-
-
-def stored_name(model: Model, file: ModelFile) -> str:
-    """Return the name, below the model's folder, under which ``file`` is stored as it was downloaded."""
-    touched = {step.file for step in model.postprocessing}
-    return f"{file.name}{ORIGINAL_SUFFIX}" if file.name in touched else file.name
 
 
 def postprocess(
@@ -66,7 +60,7 @@ def produce(
     limits: Limits | None = None,
 ) -> list[str]:
     """Like :func:`postprocess`, with what comes out in the empty folder ``results``; returns its names there."""
-    originals = {file.name: folder / stored_name(model, file) for file in files}
+    originals = {file.name: folder / model.stored_name(file) for file in files}
     left_out = {file.name for file in model.files} - originals.keys()
     for step in model.postprocessing:
         if step.file in left_out:
@@ -181,7 +175,7 @@ def _run_worker(request: dict[str, str | int], cancel: CancelToken) -> dict[str,
 def _refuse_overwriting(model: Model, results: Path) -> None:
     """Refuse results in the place of something that is checked against a digest, or of our own files."""
     for file in model.files:
-        stored = stored_name(model, file)
+        stored = model.stored_name(file)
         if (results / stored).exists():
             raise DownloadError(f"{stored}: post-processing would overwrite this downloaded file")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 30.0
 MAX_REDIRECTS = 10
 #: The most that is taken from a connection at once; what has arrived is taken without waiting for more.
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 20
 #: Of a page in place of a file, so much is read, to say what it is.
 PAGE_BYTES = 1 << 16
 TEMPORARY_STATUSES = {408, 425, 429}  # and 5xx
@@ -299,7 +299,8 @@ def _version(response: requests.Response) -> Version:
 def _chunks(response: requests.Response, rate: RateLimit | None) -> Iterator[bytes]:
     portion = min(CHUNK_BYTES, rate.portion) if rate else CHUNK_BYTES
     with _network_faults():
-        while chunk := response.raw.read1(portion, decode_content=True):
+        packed = "Content-Encoding" in response.headers  # in spite of what we asked for
+        while chunk := response.raw.read1(portion, decode_content=packed):
             if rate:
                 rate.take(len(chunk))
             yield chunk

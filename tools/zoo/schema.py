@@ -79,7 +79,7 @@ class Digest(NamedTuple):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class HttpSource(_Section):
@@ -418,6 +418,11 @@ class Model(_Described):
     def quantization_output_precisions(self) -> list[str]:
         """The precisions that the model can be quantized to, sorted; empty if it can't."""
         return list(QUANTIZED_PRECISIONS) if self.quantizable else []
+
+    def stored_name(self, file: ModelFile) -> str:
+        """Return the name, below the model's folder, under which ``file`` is stored as it was downloaded."""
+        touched = {step.file for step in self.postprocessing}
+        return f"{file.name}{ORIGINAL_SUFFIX}" if file.name in touched else file.name
 
     @property
     def stages(self) -> Sequence[Model]:
