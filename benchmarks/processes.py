@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -41,13 +42,15 @@ def interleaved(
 ) -> dict[str, list[Run]]:
     """Run all commands in turn, ``rounds`` times after one warm-up, so that a machine's moods meet them alike.
 
-    Before each of them, ``prepare`` is called; its time does not count.
+    Each round has an order of its own, lest one command always find the disk as the same other has left it. Before
+    each command, ``prepare`` is called; its time does not count.
     """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
+    order = random.Random(0)
     for turn in range(rounds + 1):
-        for name, command in commands.items():
+        for name in order.sample(list(commands), len(commands)):
             prepare()
-            result = run(command)
+            result = run(commands[name])
             if turn:
                 runs[name].append(result)
     return runs
@@ -56,6 +59,11 @@ def interleaved(
 def median_wall(runs: Sequence[Run]) -> float:
     """Return the median wall time in seconds."""
     return median(one.wall_s for one in runs)
+
+
+def times_as_long(runs: Sequence[Run], others: Sequence[Run]) -> float:
+    """Return the median of the ratios of wall times, round by round."""
+    return median(one.wall_s / other.wall_s for one, other in zip(runs, others, strict=True))
 
 
 def peak(runs: Sequence[Run]) -> int:
