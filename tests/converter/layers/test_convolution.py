@@ -1,5 +1,9 @@
 """Convolution, depthwise convolution and Deconvolution."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,6 +12,7 @@ from nets.conversion import convert_net, run_model
 from nets.one_layer import run_layer
 from omz.errors import ShapeError, UnsupportedLayerError
 
+TESTS = Path(__file__).parents[2]
 RANDOM = np.random.default_rng(1)
 
 
@@ -105,6 +110,29 @@ def test_deconvolution_with_more_padding_than_kernel():
     text = "convolution_param { num_output: 1 kernel_size: 1 stride: 1 pad: 2 bias_term: false }"
     result = run_layer("Deconvolution", text, [[[0, 1, 2, 3, 4, 5]]], blobs=[[[[3]]]])
     assert result.tolist() == [[[6, 9]]]
+
+
+def test_a_dilated_deconvolution_to_one_channel_is_read_well_by_the_layer_behind_it():
+    """In a process of its own: OpenVINO got the first model of a process wrong, and no other."""
+    script = """if True:
+        import numpy as np
+        from nets import parse_prototxt
+        from nets.conversion import convert_net, run_model
+        from omz.converter.caffe.reference import run
+        net = parse_prototxt('''
+            input: "data" input_shape { dim: 1 dim: 6 dim: 2 dim: 3 }
+            layer { name: "up" type: "Deconvolution" bottom: "data" top: "up" convolution_param {
+                num_output: 1 kernel_size: 3 kernel_size: 2 stride: 2 pad: 1 pad: 0 dilation: 1 dilation: 2 } }
+            layer { name: "tile" type: "Tile" bottom: "up" top: "tile" tile_param { tiles: 2 } }''')
+        normal = np.random.default_rng(0).standard_normal
+        weights, inputs = {"up": [normal((6, 1, 3, 2)), normal(1)]}, {"data": normal((1, 6, 2, 3))}
+        result, expected = run_model(convert_net(net, weights), inputs)["tile"], run(net, weights, inputs)["tile"]
+        assert np.abs(result - expected).max() < 1e-5, (result, expected)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=TESTS, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_bilinear_upsampling_as_segmentation_nets_state_it():

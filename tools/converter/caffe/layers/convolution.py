@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
+from numpy.typing import NDArray
 
 from omz.converter.caffe.layers.arguments import (
     canonical_axis,
@@ -132,6 +135,10 @@ def translate_deconvolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[o
         (sliding.channels, outputs // group, *sliding.kernel),
         *([(outputs,)] if parameters.bias_term else []),
     )
+    if outputs == 1 and max(sliding.dilation) > 1:
+        # OpenVINO (seen in 2026.4, on CPU) mistakes the layout of the result for another where a layer follows.
+        expect_feasible(layer, [sliding.channels, *sliding.extent])
+        filters, sliding = _dense(filters, sliding)
     if group > 1:
         filters = filters.reshape(group, sliding.channels // group, *filters.shape[1:])
     transposed = ops.group_convolution_backprop_data if group > 1 else ops.convolution_backprop_data
@@ -193,6 +200,13 @@ def _loses_padding(sliding: Sliding) -> bool:
     """
     strided = any(stride > 1 and pad for stride, pad in zip(sliding.stride, sliding.pad, strict=True))
     return strided and set(sliding.kernel) == {1}
+
+
+def _dense(filters: NDArray[Any], sliding: Sliding) -> tuple[NDArray[Any], Sliding]:
+    """Return the same without dilation: kernels with zeros where they skipped pixels."""
+    dense = np.zeros((*filters.shape[:2], *sliding.extent), filters.dtype)
+    dense[(..., *(slice(None, None, dilation) for dilation in sliding.dilation))] = filters
+    return dense, replace(sliding, kernel=sliding.extent, dilation=[1] * len(sliding.dilation))
 
 
 def _by_input(
