@@ -205,7 +205,8 @@ def _loses_padding(sliding: Sliding) -> bool:
 def _dense(filters: NDArray[Any], sliding: Sliding) -> tuple[NDArray[Any], Sliding]:
     """Return the same without dilation: kernels with zeros where they skipped pixels."""
     dense = np.zeros((*filters.shape[:2], *sliding.extent), filters.dtype)
-    dense[(..., *(slice(None, None, dilation) for dilation in sliding.dilation))] = filters
+    every = slice(None)
+    dense[(every, every, *(slice(None, None, dilation) for dilation in sliding.dilation))] = filters
     return dense, replace(sliding, kernel=sliding.extent, dilation=[1] * len(sliding.dilation))
 
 
