@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 30.0
 MAX_REDIRECTS = 10
 #: The most that is taken from a connection at once; what has arrived is taken without waiting for more.
-CHUNK_BYTES = 1 << 20
+#: Of larger blocks, the C library gives the memory back each time, and gets it anew.
+CHUNK_BYTES = 1 << 18
 #: Of a page in place of a file, so much is read, to say what it is.
 PAGE_BYTES = 1 << 16
 TEMPORARY_STATUSES = {408, 425, 429}  # and 5xx
