@@ -43,7 +43,8 @@ def nudged_run(net: Any, drawn: RandomNet, outputs: list[str]) -> dict[str, np.n
         directions = random.choice([-np.inf, np.inf], np.shape(array))
         with np.errstate(over="ignore"):
             moved = np.nextafter(np.float32(array), np.float32(directions))
-        return np.where(np.isfinite(moved), moved, array).astype(np.float64)
+        # A zero stays: BatchNorm's factor of zero is a word of its own, and its next number would divide.
+        return np.where(np.isfinite(moved) & (np.asarray(array) != 0), moved, array).astype(np.float64)
 
     weights = {layer: [nudged(blob) for blob in blobs] for layer, blobs in drawn.weights.items()}
     blobs = {name: nudged(array) for name, array in drawn.inputs.items()}
