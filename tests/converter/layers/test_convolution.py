@@ -1,5 +1,6 @@
 """Convolution, depthwise convolution and Deconvolution."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from nets import parse_prototxt
 from nets.conversion import convert_net, run_model
-from nets.one_layer import run_layer
+from nets.one_layer import one_layer, run_layer
+from omz.converter.caffe.reference import run
 from omz.errors import ShapeError, UnsupportedLayerError
 
 TESTS = Path(__file__).parents[2]
@@ -112,7 +114,16 @@ def test_deconvolution_with_more_padding_than_kernel():
     assert result.tolist() == [[[6, 9]]]
 
 
-def test_a_dilated_deconvolution_to_one_channel_is_read_well_by_the_layer_behind_it():
+@pytest.mark.parametrize("isa", ["DEFAULT", "AVX2", "SSE41"])  # oneDNN's names; each has kernels of its own
+@pytest.mark.parametrize(
+    ("kernel", "window"),
+    [((3, 2), "stride: 2 pad: 1 pad: 0 dilation: 1 dilation: 2"), ((3, 2), "stride: 2"), ((1, 1), "pad: 1")],
+    ids=["dilated", "plain", "pad as large as the kernel"],
+)
+@pytest.mark.parametrize(
+    "behind", ['type: "Tile" tile_param { tiles: 2 }', 'type: "Concat" bottom: "up"'], ids=["tile", "concat"]
+)
+def test_a_deconvolution_to_one_channel_is_read_well_by_the_layer_behind_it(isa, kernel, window, behind):
     """In a process of its own: OpenVINO got the first model of a process wrong, and no other."""
     script = """if True:
         import numpy as np
@@ -120,18 +131,21 @@ def test_a_dilated_deconvolution_to_one_channel_is_read_well_by_the_layer_behind
         from nets.conversion import convert_net, run_model
         from omz.converter.caffe.reference import run
         net = parse_prototxt('''
-            input: "data" input_shape { dim: 1 dim: 6 dim: 2 dim: 3 }
+            input: "data" input_shape { dim: 1 dim: 6 dim: 9 dim: 8 }
             layer { name: "up" type: "Deconvolution" bottom: "data" top: "up" convolution_param {
-                num_output: 1 kernel_size: 3 kernel_size: 2 stride: 2 pad: 1 pad: 0 dilation: 1 dilation: 2 } }
-            layer { name: "tile" type: "Tile" bottom: "up" top: "tile" tile_param { tiles: 2 } }''')
+                num_output: 1 kernel_size: KH kernel_size: KW WINDOW } }
+            layer { name: "twice" bottom: "up" top: "twice" BEHIND }''')
         normal = np.random.default_rng(0).standard_normal
-        weights, inputs = {"up": [normal((6, 1, 3, 2)), normal(1)]}, {"data": normal((1, 6, 2, 3))}
-        result, expected = run_model(convert_net(net, weights), inputs)["tile"], run(net, weights, inputs)["tile"]
+        weights, inputs = {"up": [normal((6, 1, KH, KW)), normal(1)]}, {"data": normal((1, 6, 9, 8))}
+        result, expected = run_model(convert_net(net, weights), inputs)["twice"], run(net, weights, inputs)["twice"]
         assert np.abs(result - expected).max() < 1e-5, (result, expected)
     """
+    for word, value in (("KH", kernel[0]), ("KW", kernel[1]), ("WINDOW", window), ("BEHIND", behind)):
+        script = script.replace(word, str(value))
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=TESTS, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", script],
+        cwd=TESTS, env=os.environ | {"ONEDNN_MAX_CPU_ISA": isa}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
@@ -177,6 +191,54 @@ def test_pointwise_convolutions_keep_their_padding_behind_another_layer(axes, gr
         matrix[output, first : first + 2 // group] = filters[output].ravel()
     expected = np.einsum("oc,nc...->no...", matrix, read) + bias.reshape(1, 4, *[1] * axes)
     close(result, expected)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "window"),
+    [
+        ([6, 3], "kernel_size: 3 stride_h: 1 stride_w: 2"),
+        ([5, 2], "kernel_size: 2 stride_h: 1 stride_w: 3 pad_h: 0 pad_w: 1"),
+        ([4, 2], "kernel_size: 2 kernel_size: 4 stride: 1 stride: 3 pad: 1 pad: 2"),
+        ([3, 4, 3], "kernel_size: 2 stride: 1 stride: 1 stride: 2"),
+        ([5], "kernel_size: 4 stride: 4"),
+    ],
+)
+@pytest.mark.parametrize("free", [0, 1])
+def test_a_strided_convolution_of_one_channel_to_one_column(sizes, window, free):
+    """OpenVINO's kernel for one channel takes the rows one pixel too far apart."""
+    window += " num_output: 2 bias_term: false"
+    axes, data = len(sizes), normal(2, 1, *sizes)
+    parameters = f"convolution_param {{ {window} }}"
+    layer = one_layer("Convolution", parameters, [data.shape])
+    kernel = list(layer.layer[0].convolution_param.kernel_size)
+    weights = {"y": [normal(2, 1, *(kernel * axes)[:axes])]}
+    expected = run(layer, weights, {"x0": data}, ["y"])["y"]
+    assert expected.shape[-1] == 1
+    close(run_layer("Convolution", parameters, data, blobs=weights["y"], free_axes=free), expected)
+
+
+@pytest.mark.parametrize("kind", ["Convolution", "DepthwiseConvolution"])
+@pytest.mark.parametrize("free", [0, 1])
+@pytest.mark.parametrize(
+    ("channels", "sizes", "kernel", "window", "shape"),
+    [
+        (3, [4, 1], [2, 1], "stride: 3 pad: 2 dilation: 2", [2, 2]),
+        (1, [4, 1], [1, 1], "stride: 3 pad_h: 0 pad_w: 2", [2, 2]),
+        (1, [5, 2], [2, 1], "stride: 1 stride: 3 pad: 0 pad: 4 dilation: 1 dilation: 3", [4, 4]),
+        (2, [1, 4], [1, 1], "stride: 5 pad_h: 2 pad_w: 0", [1, 1]),
+        (2, [1], [2], "stride: 5 pad: 3 dilation: 1", [2]),
+        (2, [3, 3, 1], [1, 1, 1], "stride: 1 stride: 1 stride: 5 pad: 0 pad: 0 pad: 4", [3, 3, 2]),
+    ],
+)
+def test_windows_that_meet_padding_only_give_the_bias(kind, free, channels, sizes, kernel, window, shape):
+    """OpenVINO crashed on most of these."""
+    stated = " ".join(f"kernel_size: {size}" for size in kernel)
+    text = f"convolution_param {{ num_output: {channels} {stated} {window} }}"
+    inner = channels if kind == "Convolution" else 1
+    bias = normal(channels)
+    data = np.full((2, channels, *sizes), np.inf)  # which zero times would be NaN
+    result = run_layer(kind, text, data, blobs=[normal(channels, inner, *kernel), bias], free_axes=free)
+    close(result, np.broadcast_to(bias.reshape(-1, *[1] * len(sizes)), (2, channels, *shape)))
 
 
 @pytest.mark.parametrize("kind", ["Convolution", "Deconvolution"])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
-from numpy.typing import NDArray
 
 from omz.converter.caffe.layers.arguments import (
     canonical_axis,
@@ -135,10 +133,11 @@ def translate_deconvolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[o
         (sliding.channels, outputs // group, *sliding.kernel),
         *([(outputs,)] if parameters.bias_term else []),
     )
-    if outputs == 1 and max(sliding.dilation) > 1:
-        # OpenVINO (seen in 2026.4, on CPU) mistakes the layout of the result for another where a layer follows.
-        expect_feasible(layer, [sliding.channels, *sliding.extent])
-        filters, sliding = _dense(filters, sliding)
+    # With one channel, OpenVINO (seen in 2026.4, on CPU: for what its best kernels do not take, that is with dilation,
+    # much padding, or without AVX2) mistakes the layout of the result for another. With two, it can't.
+    widened = outputs == 1
+    if widened:
+        filters = np.concatenate([filters, np.zeros_like(filters)], axis=1)
     if group > 1:
         filters = filters.reshape(group, sliding.channels // group, *filters.shape[1:])
     transposed = ops.group_convolution_backprop_data if group > 1 else ops.convolution_backprop_data
@@ -153,7 +152,8 @@ def translate_deconvolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[o
             pads_end=sliding.pad,
             dilations=sliding.dilation,
         )
-        return added_bias(node.output(0), bias[0], 1) if bias else node.output(0)
+        result = _first(node.output(0), 1) if widened else node.output(0)
+        return added_bias(result, bias[0], 1) if bias else result
 
     return [_by_input(layer, data, sliding, deconvolved) for data in inputs]
 
@@ -179,17 +179,57 @@ def _convolutions(
         (outputs, sliding.channels // group, *sliding.kernel),
         *([(outputs,)] if layer.params.convolution_param.bias_term else []),
     )
+    sizes = [
+        (size - extent) // stride + 1
+        for size, extent, stride in zip(padded, sliding.extent, sliding.stride, strict=True)
+    ]
     grouped = group > 1 or _loses_padding(sliding)
     if grouped:
         filters = filters.reshape(group, outputs // group, *filters.shape[1:])
     convolution = ops.group_convolution if grouped else ops.convolution
     kernels = constant(filters, "weights")
+    nothing, stride, columns = _meets_nothing(sliding, sizes), list(sliding.stride), sizes[-1]
+    if sliding.channels == 1 and columns == 1:
+        stride[-1] = 1  # OpenVINO (seen in 2026.4, on CPU) miscounts otherwise
 
     def convolved(data: ov.Output) -> ov.Output:
-        node = convolution(data, kernels, sliding.stride, sliding.pad, end, sliding.dilation)
-        return added_bias(node.output(0), bias[0], 1) if bias else node.output(0)
+        if nothing:
+            result = _zeros(data, [outputs, *sizes])
+        else:
+            result = convolution(data, kernels, stride, sliding.pad, end, sliding.dilation).output(0)
+        if shape_of(result)[-1] != columns:
+            result = _first(result, -1)
+        return added_bias(result, bias[0], 1) if bias else result
 
     return [_by_input(layer, data, sliding, convolved) for data in inputs]
+
+
+def _meets_nothing(sliding: Sliding, sizes: Sequence[int]) -> bool:
+    """Say whether all windows lie in the padding alone: OpenVINO (2026.4, on CPU) crashes on some of these."""
+
+    def meets(size: int, windows: int, kernel: int, stride: int, pad: int, dilation: int) -> bool:
+        taps = np.arange(kernel) * dilation - pad  # of the first window
+        first, last = -(taps // stride), (size - 1 - taps) // stride  # the windows with each tap on the input
+        return bool((np.maximum(first, 0) <= np.minimum(last, windows - 1)).any())
+
+    axes = zip(
+        sliding.sizes, sizes, sliding.kernel, sliding.stride, sliding.pad, sliding.dilation, strict=True
+    )
+    return not all(meets(*axis) for axis in axes)
+
+
+def _zeros(data: ov.Output, shape: Sequence[int]) -> ov.Output:
+    """Return zeros of ``shape`` for each of the batch that ``data`` has."""
+    batch = ops.gather(ops.shape_of(data), integers([0], "first"), integers([0], "axis"))
+    return ops.broadcast(
+        constant(np.zeros(1, np.float32), "zero"), ops.concat([batch, integers(shape, "shape")], 0)
+    ).output(0)
+
+
+def _first(data: ov.Output, axis: int) -> ov.Output:
+    """Return what comes first along an axis, and keep the axis."""
+    first, second = integers([0], "begin"), integers([1], "end")
+    return ops.slice(data, first, second, integers([1], "step"), integers([axis], "axis")).output(0)
 
 
 def _loses_padding(sliding: Sliding) -> bool:
@@ -200,14 +240,6 @@ def _loses_padding(sliding: Sliding) -> bool:
     """
     strided = any(stride > 1 and pad for stride, pad in zip(sliding.stride, sliding.pad, strict=True))
     return strided and set(sliding.kernel) == {1}
-
-
-def _dense(filters: NDArray[Any], sliding: Sliding) -> tuple[NDArray[Any], Sliding]:
-    """Return the same without dilation: kernels with zeros where they skipped pixels."""
-    dense = np.zeros((*filters.shape[:2], *sliding.extent), filters.dtype)
-    every = slice(None)
-    dense[(every, every, *(slice(None, None, dilation) for dilation in sliding.dilation))] = filters
-    return dense, replace(sliding, kernel=sliding.extent, dilation=[1] * len(sliding.dilation))
 
 
 def _by_input(
