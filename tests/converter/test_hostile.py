@@ -258,12 +258,6 @@ def test_crowds_are_refused_before_they_cost_much(name, refused):
     assert re.search(expected, message, re.DOTALL)
 
 
-@pytest.mark.parametrize("text", [sums(1, 40), sums(40, 2)], ids=["one layer", "a chain"])
-def test_sums_of_the_input_with_itself_cannot_be_reversed(text, refused):
-    """OpenVINO moves the reversal of channels through them, and doubles its work with each; found by the fuzzer."""
-    assert "channels cannot be reversed" in refused(PICTURE + text, None, "--reverse_input_channels")
-
-
 def test_a_net_may_be_written_in_one_line(tmp_path):
     """protobuf copies the whole line for each field that it does not know; this took 14 s."""
     path = tmp_path / "net.prototxt"

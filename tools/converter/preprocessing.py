@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from omz.converter.arguments import ALL_INPUTS
-from omz.converter.graph import constant, shape_of
+from omz.converter.graph import constant, integers, shape_of
 from omz.errors import ConversionError
 
-#: Of moving a reversal of channels forward; networks come to a handful.
-MAX_WORK = 10_000
-_ENDS_OF_REVERSAL = ("Constant", "Convolution", "GroupConvolution", "MatMul")
+#: What OpenVINO rightly moves a reversal of channels through, to where it becomes one of weights.
+_REVERSIBLE = frozenset({"Add", "Subtract", "Multiply", "Divide", "Relu", "Clamp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,6 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
             if name not in (ALL_INPUTS, *names):
                 raise ConversionError(f"the model has no input {name!r}; its inputs are {', '.join(names)}")
     pictured = _pictured(model, preprocessing)
-    if preprocessing.reverse_input_channels:
-        _expect_few_sums(model)
     processor = PrePostProcessor(model)
     changed, reversed_one = [], False
     for name, parameter in zip(names, model.inputs, strict=True):
@@ -81,7 +78,10 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
         info.model().set_layout(ov.Layout(layout))
         steps = info.preprocess()
         if preprocessing.reverse_input_channels and channels == 3:
-            steps.reverse_channels()
+            if _ends_in_weights(parameter):
+                steps.reverse_channels()
+            else:
+                steps.custom(_reversal(layout.index("C")))
             reversed_one = True
         if name == pictured and (mean_picture := preprocessing.mean_picture) is not None:
             under = _cropped(mean_picture, preprocessing.mean_offsets, name, shape_of(parameter))
@@ -106,24 +106,39 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
     return model
 
 
-def _expect_few_sums(model: ov.Model) -> None:
-    """Refuse a net in which OpenVINO would move a reversal of channels forward for hours.
+def _ends_in_weights(parameter: ov.Output) -> bool:
+    """Tell whether a reversal of an input's channels can become one of the weights of the first convolutions.
 
-    It does so up to the first convolutions, and each sum of blobs that both come from the input doubles the work.
+    OpenVINO tries so with any net. In 2026.4 it is wrong behind a PRelu with a slope for each channel, and where
+    branches meet again, its work doubles each time.
     """
-    work: dict[str, int] = {}
-    for node in model.get_ordered_ops():
-        kind = node.get_type_name()
-        if kind in _ENDS_OF_REVERSAL:
-            continue
-        before = [work.get(value.get_node().get_name(), 0) for value in node.input_values()]
-        shared = sum(one > 0 for one in before) > 1
-        work[node.get_name()] = 1 if kind == "Parameter" else sum(before) * (2 if shared else 1)
-        if work[node.get_name()] > MAX_WORK:
-            raise ConversionError(
-                f"the channels cannot be reversed: {node.get_friendly_name()!r} is made of the input by too many sums "
-                "and the like before the first convolution"
-            )
+    pending, seen = [parameter], set()
+    while pending:
+        for target in pending.pop().get_target_inputs():
+            node = target.get_node()
+            if node.get_type_name() == "Convolution":
+                continue
+            constants = sum(value.get_node().get_type_name() == "Constant" for value in node.input_values())
+            if node.get_type_name() not in _REVERSIBLE or constants + 1 < node.get_input_size():
+                return False
+            if node.get_name() not in seen:
+                seen.add(node.get_name())
+                pending += node.outputs()
+    return True
+
+
+def _reversal(axis: int) -> Callable[[ov.Output], ov.Output]:
+    """Return what reverses an axis, in a form that OpenVINO leaves where it is."""
+    begin, end, step, axes = ([value] for value in (-1, np.iinfo(np.int64).min, -1, axis))
+
+    def reversed_channels(data: ov.Output) -> ov.Output:
+        places = [
+            integers(values, role)
+            for values, role in ((begin, "begin"), (end, "end"), (step, "step"), (axes, "axis"))
+        ]
+        return ops.slice(data, *places).output(0)
+
+    return reversed_channels
 
 
 def _pictured(model: ov.Model, preprocessing: Preprocessing) -> str | None:

@@ -64,8 +64,10 @@ def translate_slice(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output
         raise ShapeError(f"{layer}: {tops} tops do not divide the {size} of axis {axis} of {shape} equally")
     if tops == 1:
         return [inputs[0]]
-    if not points:
+    if not points and size == -1:
         return list(ops.split(inputs[0], constant(np.array(axis), "axis"), tops).outputs())
+    # Not Split: with a Concat behind it, OpenVINO's preprocessing looks for a reversal of channels, and move it.
+    points = points or [size // tops * place for place in range(1, tops)]
     ends = points if size == -1 else [*points, size]
     lengths = [end - begin for begin, end in pairwise([0, *ends])]
     if min(lengths) < 1:
