@@ -14,6 +14,8 @@ from omz.converter import caffe2ir
 from omz.converter.caffe.convert import convert
 from omz.converter.caffe.net import build_net, with_input_shapes, with_outputs
 from omz.converter.caffe.reference import run
+from omz.converter.graph import input_name
+from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, ParseError, ShapeError
 
 INPUT = 'input: "data" input_shape { dim: 2 dim: 3 dim: 4 dim: 4 }\n'
@@ -130,6 +132,68 @@ def test_what_only_training_needs_goes(caplog):
     assert "its Softmax can be had with --output=loss" in caplog.text
     expected = PICTURES.reshape(2, -1) @ FC["fc"][0].T + FC["fc"][1]
     assert run_model(model, {"data": PICTURES})["fc"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["", "dim: 2"])
+def test_labels_on_their_way_to_losses_go(shape):
+    labels = """layer { name: "labels" type: "HDF5Data" top: "label" top: "x" }
+        layer { name: "cut" type: "Slice" bottom: "label" top: "la" top: "lb" slice_param { axis: 1 } }
+        layer { name: "flat" type: "Flatten" bottom: "data" top: "flat" }
+        layer { name: "a" type: "SoftmaxWithLoss" bottom: "fc" bottom: "la" top: "a" }
+        layer { name: "b" type: "EuclideanLoss" bottom: "lb" bottom: "fc" top: "b" }
+        layer { name: "c" type: "EuclideanLoss" bottom: "fc" bottom: "flat" top: "c" }"""
+    net = with_outputs(build_net(parse_prototxt(INPUT + DENSE + labels)), ())
+    assert list(net.inputs) == ["data"]
+    assert list(net.outputs) == ["fc"]
+    # Asked for by name, they are there.
+    assert list(with_outputs(build_net(parse_prototxt(INPUT + DENSE + labels)), ("la",)).inputs) == ["label"]
+
+
+def test_what_is_only_rearranged_is_an_output_where_no_loss_reads_it():
+    text = INPUT + DENSE + 'layer { name: "flat" type: "Flatten" bottom: "data" top: "flat" }'
+    assert list(build_net(parse_prototxt(text)).outputs) == ["fc", "flat"]
+
+
+@pytest.mark.parametrize("first", ["Split", "Dropout", "Power", "Flatten", "Reshape"])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_an_input_keeps_its_name_before_layers_that_change_nothing(first, fuse, tmp_path, capsys):
+    parameters = {"Reshape": "reshape_param { shape { dim: 0 dim: -1 } }"}.get(first, "")
+    text = f"""input: "data" input_shape {{ dim: 2 dim: 48 }}
+        layer {{ name: "a" type: "{first}" bottom: "data" top: "a" {parameters} }}
+        layer {{ name: "fc" type: "InnerProduct" bottom: "a" top: "fc" inner_product_param {{ num_output: 5 }} }}"""
+    prototxt, caffemodel = write_model(tmp_path, parse_prototxt(text), FC)
+    files = ["--input_proto", prototxt, "--input_model", caffemodel, "--output_dir", tmp_path / "ir"]
+    options = ["--input=data", "--mean_values=data[2]", "--scale=4", "--data_type=FP32", "--verify"]
+    status = caffe2ir.main([*map(str, files), *options, *([] if fuse else ["--disable_fusing"])])
+    assert status == 0, capsys.readouterr().err
+    (xml,) = tmp_path.rglob("*.xml")
+    data = RNG.normal(size=(2, 48)).astype(np.float32)
+    expected = (data - 2) / 4 @ FC["fc"][0].T + FC["fc"][1]
+    assert run_model(xml, {"data": data})["fc"] == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_an_output_that_is_the_input_keeps_its_own_name(tmp_path):
+    text = INPUT + 'layer { name: "d" type: "Dropout" bottom: "data" top: "d" }'
+    model = convert_net(parse_prototxt(text), {})
+    baked = bake(model, Preprocessing({"": (1, 2, 3)}))
+    assert [input_name(parameter) for parameter in baked.inputs] == ["data"]
+    found = run_model(baked, {"data": PICTURES})
+    assert found["d"] == pytest.approx(PICTURES - np.reshape([1, 2, 3], (1, 3, 1, 1)), abs=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["PERMISSIVE", "STRICT"])
+def test_shared_weights_may_have_another_shape_in_each_layer(mode, tmp_path):
+    """``share_mode: PERMISSIVE`` asks for the same number of numbers only."""
+    text = """input: "data" input_shape { dim: 1 dim: 4 }
+        layer { name: "one" type: "InnerProduct" bottom: "data" top: "one"
+            param { name: "w" share_mode: %s } inner_product_param { num_output: 6 bias_term: false } }
+        layer { name: "two" type: "InnerProduct" bottom: "one" top: "two"
+            param { name: "w" share_mode: %s } inner_product_param { num_output: 4 bias_term: false } }"""
+    kernel = RNG.normal(size=24).astype(np.float32)
+    weights = {"one": [kernel.reshape(6, 4)], "two": [kernel.reshape(4, 6)]}
+    data = RNG.normal(size=(1, 4)).astype(np.float32)
+    found = run_model(convert_net(parse_prototxt(text % (mode, mode)), weights), {"data": data})["two"]
+    assert found == pytest.approx(data @ weights["one"][0].T @ weights["two"][0].T, rel=1e-4, abs=1e-4)
 
 
 def test_the_softmax_of_a_loss_is_to_be_had():

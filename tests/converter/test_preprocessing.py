@@ -90,3 +90,32 @@ def test_names_do_not_depend_on_what_was_built_before(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(wrong: Preprocessing) -> None:
     with pytest.raises(ConversionError, match="data"):
         bake(identity(), wrong)
+
+
+def flat_and_picture() -> ov.Model:
+    """A net with a picture and a vector; each goes through on its own."""
+    ends = []
+    for name, shape in (("data", [1, 3, 4, 5]), ("age", [1, 2])):
+        parameter = ops.parameter(shape, np.float32, name=name)
+        parameter.output(0).get_tensor().set_names({name})
+        ends.append((ops.result(ops.multiply(parameter, np.float32(1))), parameter))
+    return ov.Model([end for end, _ in ends], [parameter for _, parameter in ends], "two")
+
+
+def test_one_value_is_for_inputs_of_any_shape_and_several_for_pictures() -> None:
+    picture, vector = np.full((1, 3, 4, 5), 8, np.float32), np.full((1, 2), 6, np.float32)
+    model = bake(flat_and_picture(), Preprocessing({"": (1, 2, 3)}, {"": (2,)}))
+    found = ov.Core().compile_model(model, "CPU")({"data": picture, "age": vector})
+    assert found[0][0, :, 0, 0].tolist() == [3.5, 3, 2.5]
+    assert found[1].tolist() == [[3, 3]]
+    with pytest.raises(ConversionError, match="layout of input 'age'"):
+        bake(flat_and_picture(), Preprocessing({"age": (1, 2)}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [Preprocessing({"": (1e39,)}), Preprocessing({}, {"": (1e39,)}), Preprocessing({}, {"": (1e-40,)})],
+)
+def test_values_that_single_precision_does_not_have_are_refused(wrong: Preprocessing) -> None:
+    with pytest.raises(ConversionError, match="beyond what single precision"):
+        bake(identity(), wrong)

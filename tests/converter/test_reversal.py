@@ -34,6 +34,8 @@ def check(text: str, weights: dict[str, Any], inputs: dict[str, np.ndarray]) -> 
     read = {name for parameter in plain.inputs for name in parameter.get_names()}
     inputs = {name: array for name, array in inputs.items() if name in read}
     expected, found = run_model(plain, inputs), run_model(baked, reversed_pictures(inputs))
+    # A blob that is the input has its name as well, until something comes between them.
+    expected = {name: blob for name, blob in expected.items() if name not in inputs}
     assert expected.keys() == found.keys()
     for name, blob in expected.items():
         scale = np.abs(blob[np.isfinite(blob)]).max(initial=1)

@@ -16,6 +16,7 @@ from nets.caffemodel import _message
 from nets.conversion import convert_net, run_model
 from omz.converter.caffe.caffe_pb2 import BlobProto, LayerParameter, NetParameter
 from omz.converter.caffe.caffemodel import read_caffemodel
+from omz.converter.caffe.convert import convert
 from omz.errors import ParseError
 
 NET = se_resnext((1,), stem=8, width=8, cardinality=2, size=32, classes=4, reduction=4)
@@ -123,7 +124,7 @@ def test_any_mix_of_packed_and_unpacked_runs_is_read(tmp_path_factory, data):
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS"),
         (b"PK\x03\x04" + bytes(99), "zip"),
-        (b'name: "text"\nlayer { }\n', "no weights"),
+        (b'name: "text"\n', "no weights"),
         (bytes(1000), "damaged|cut off"),
         (b"\x0a\x03abc", "no weights"),
     ],
@@ -222,7 +223,7 @@ def test_many_numbers_of_the_text_form_come_in_their_order(tmp_path):
         ('layer { name: "a" blobs { data: 1 data: 2 shape { dim: 3 } } }', r"'a'.*\(3,\).*2 numbers"),
         ('layer { name: "a" blobs { data: 1 shape { dim: -1 } } }', r"'a'.*\(-1,\)"),
         ('layer { name: "a" blobs { data: 1 ', "text form"),
-        ('layer { name: "a" blobs { data: 1 double_data: 2 shape { dim: 1 } } }', "2 numbers"),
+        ('layer { name: "a" blobs { data: 1 double_data: 2 double_data: 3 shape { dim: 1 } } }', "2 numbers"),
     ],
 )
 def test_damaged_text_is_refused(text, expected, tmp_path):
@@ -232,3 +233,64 @@ def test_damaged_text_is_refused(text, expected, tmp_path):
         read_caffemodel(path)
     assert str(path) in str(raised.value)
     assert len(str(raised.value).splitlines()) <= 2
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a field of protobuf's wire type LENGTH; ``number`` and length below 16 and 128, but for 100."""
+    tag = b"\xa2\x06" if number == 100 else bytes([number << 3 | 2])
+    return tag + bytes([len(content)]) + content
+
+
+def _packed(*numbers: float, double: bool = False) -> bytes:
+    return _field(8 if double else 5, np.array(numbers, "<f8" if double else "<f4").tobytes())
+
+
+BLOB_OF_BOTH = _packed(1) + _packed(2, double=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (_field(100, _field(1, b"a") + _field(7, BLOB_OF_BOTH)), 2),
+        (b'layer { name: "a" blobs { data: 1 double_data: 2 } }', 2),
+        (_field(100, _field(1, b"a") + _field(7, _packed(1) + _field(8, b""))), 1),
+        (_field(100, _field(1, b"a") + _field(7, _packed(1))) * 2, 1),
+        (b'layer { name: "a" blobs { data: 1 } } layer { name: "a" blobs { data: 2 } }', 2),
+        (
+            _field(2, _field(4, b"a") + _field(6, _packed(3)))
+            + _field(100, _field(1, b"a") + _field(7, _packed(4))),
+            3,
+        ),
+        (b'layer { name: "a" blobs { data: 4 } } layers { name: "a" blobs { data: 3 } }', 3),
+    ],
+    ids=["double", "double, text", "empty double", "twice", "twice, text", "V1 and V2", "V1 and V2, text"],
+)
+def test_of_what_is_there_twice_caffe_takes_one(content, expected, tmp_path):
+    """``Blob::FromProto``, ``Net::CopyTrainedLayersFrom`` and ``UpgradeV1Net``."""
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(content)
+    ((blob,),) = read_caffemodel(path).values()
+    assert blob.tolist() == [expected]
+
+
+@pytest.mark.parametrize("content", [_field(100, _field(1, b"relu")), b'layer { name: "relu" }'])
+def test_a_net_without_weights(content, tmp_path):
+    prototxt, caffemodel = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
+    caffemodel.write_bytes(content)
+    text = 'input: "data" input_shape { dim: 1 dim: 2 } layer { name: "y" type: "%s" bottom: "data" top: "y" %s }'
+    prototxt.write_text(text % ("ReLU", ""))
+    assert run_model(convert(prototxt, caffemodel), {"data": [[-1, 2]]})["y"].tolist() == [[0, 2]]
+    prototxt.write_text(text % ("InnerProduct", "inner_product_param { num_output: 3 }"))
+    with pytest.raises(ParseError, match=r"net\.caffemodel: holds no weights"):
+        convert(prototxt, caffemodel)
+
+
+def test_comments_and_names_may_be_in_any_encoding(tmp_path):
+    prototxt, caffemodel = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
+    prototxt.write_bytes(
+        """# modèle
+        input: "data" input_shape { dim: 1 dim: 1 }
+        layer { name: "échelle" type: "Scale" bottom: "data" top: "y" }""".encode("latin-1")
+    )
+    caffemodel.write_bytes(_field(100, _field(1, "échelle".encode("latin-1")) + _field(7, _packed(3))))
+    assert run_model(convert(prototxt, caffemodel), {"data": [[2]]})["y"].tolist() == [[6]]

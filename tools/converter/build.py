@@ -12,6 +12,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from omz.converter.arguments import ALL_INPUTS, Arguments
+from omz.converter.graph import input_name
 from omz.converter.ir import describe, label_text
 from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, located
@@ -133,7 +134,7 @@ def _sha256(path: Path) -> str:
 
 
 def _check_inputs(model: ov.Model, wanted: Sequence[str]) -> None:
-    there = [parameter.get_any_name() for parameter in model.inputs]
+    there = [input_name(parameter) for parameter in model.inputs]
     for name in wanted:
         if name not in there:
             raise ConversionError(f"the net has no input {name!r}; its inputs are {', '.join(there)}")
@@ -141,10 +142,10 @@ def _check_inputs(model: ov.Model, wanted: Sequence[str]) -> None:
 
 def _check_layouts(model: ov.Model, layouts: Mapping[str, str]) -> None:
     for parameter in model.inputs:
-        layout = layouts.get(parameter.get_any_name()) or layouts.get(ALL_INPUTS)
+        layout = layouts.get(input_name(parameter)) or layouts.get(ALL_INPUTS)
         if layout not in (None, "NCHW") and len(parameter.get_partial_shape()) == 4:
             raise ConversionError(
-                f"layout {layout} of input {parameter.get_any_name()!r}: pictures are NCHW in this network"
+                f"layout {layout} of input {input_name(parameter)!r}: pictures are NCHW in this network"
             )
 
 

@@ -23,6 +23,12 @@ def shape_of(output: ov.Output) -> list[int]:
     return [dim.get_length() if dim.is_static else -1 for dim in output.get_partial_shape()]
 
 
+def input_name(parameter: ov.Output) -> str:
+    """Return the name of an input, where layers that change nothing have given its tensor their names as well."""
+    own: str = parameter.get_node().get_friendly_name()
+    return own if own in parameter.get_names() else parameter.get_any_name()
+
+
 def constant(values: NDArray[Any], role: str) -> ov.Output:
     """Return a constant that uses the memory of ``values``; ``role`` becomes part of its name."""
     contiguous = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from omz.converter.arguments import ALL_INPUTS
-from omz.converter.graph import constant, integers, shape_of
+from omz.converter.graph import constant, input_name, integers, shape_of
 from omz.errors import ConversionError
 
 #: What OpenVINO rightly moves a reversal of channels through, to where it becomes one of weights.
@@ -50,7 +50,7 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
     Raises:
         ConversionError: A value is for an input that is not there, does not fit its channels, or is impossible.
     """
-    names = [parameter.get_any_name() for parameter in model.inputs]
+    names = [input_name(parameter) for parameter in model.inputs]
     for stated in (preprocessing.mean_values, preprocessing.scale_values, preprocessing.layouts):
         for name in stated:
             if name not in (ALL_INPUTS, *names):
@@ -64,18 +64,17 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
             or preprocessing.layouts.get(ALL_INPUTS)
             or _usual_layout(parameter)
         )
-        if not layout:
-            if preprocessing.mean_values.get(name) or preprocessing.scale_values.get(name):
-                raise ConversionError(f"{_unknown_layout(name, parameter)}, and it has mean or scale values")
-            continue
-        channels = _channels(name, parameter, layout)
-        mean = _values("mean", preprocessing.mean_values, name, channels)
-        scale = _values("scale", preprocessing.scale_values, name, channels)
+        channels = _channels(name, parameter, layout) if layout else None
+        mean = _values("mean", preprocessing.mean_values, name, parameter, layout, channels)
+        scale = _values("scale", preprocessing.scale_values, name, parameter, layout, channels)
         if any(value == 0 for value in scale):
             raise ConversionError(f"scale value of input {name!r} is 0; the input would be divided by it")
+        if not layout and not mean and not scale:
+            continue
         info = processor.input(name)
-        info.tensor().set_layout(ov.Layout(layout))
-        info.model().set_layout(ov.Layout(layout))
+        if layout:
+            info.tensor().set_layout(ov.Layout(layout))
+            info.model().set_layout(ov.Layout(layout))
         steps = info.preprocess()
         if preprocessing.reverse_input_channels and channels == 3:
             if _ends_in_weights(parameter):
@@ -98,7 +97,10 @@ def bake(model: ov.Model, preprocessing: Preprocessing) -> ov.Model:
     if not changed and (preprocessing.mean_values or preprocessing.scale_values):
         raise ConversionError(_unknown_layout(names[0], model.inputs[0]))
     known = {node.get_friendly_name() for node in model.get_ops()}
-    outputs = [set(output.get_names()) for output in model.outputs]
+    # An output that is an input by another name is no longer that input.
+    outputs = [
+        set(output.get_names()).difference(names) or {output.get_any_name()} for output in model.outputs
+    ]
     model = processor.build()
     for output, tensor_names in zip(model.outputs, outputs, strict=True):
         output.get_tensor().set_names(tensor_names)
@@ -150,7 +152,7 @@ def _pictured(model: ov.Model, preprocessing: Preprocessing) -> str | None:
         raise ConversionError(
             f"a mean file needs a net with one input (N, C, H, W); this one has {len(pictures)}"
         )
-    name: str = pictures[0].get_any_name()
+    name: str = input_name(pictures[0])
     return name
 
 
@@ -197,11 +199,34 @@ def _channels(name: str, parameter: ov.Output, layout: str) -> int | None:
     return size.get_length() if size.is_static else None
 
 
-def _values(kind: str, stated: Mapping[str, Sequence[float]], name: str, channels: int | None) -> list[float]:
+def _values(
+    kind: str,
+    stated: Mapping[str, Sequence[float]],
+    name: str,
+    parameter: ov.Output,
+    layout: str,
+    channels: int | None,
+) -> list[float]:
+    """Return the values for an input: one, or one per channel, or none.
+
+    An input of unknown layout, which is no picture, takes one value for all, and passes over those for each channel of
+    any picture.
+    """
     values = list(stated.get(name) or stated.get(ALL_INPUTS) or ())
+    if len(values) > 1 and not layout:
+        if name in stated:
+            raise ConversionError(f"{_unknown_layout(name, parameter)}, and it has {kind} values")
+        return []
     if len(values) > 1 and len(values) != channels:
         raise ConversionError(
             f"{len(values)} {kind} values for input {name!r}, which has {channels} channels"
+        )
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        single = np.asarray(values).astype(np.float32)
+        usable = np.isfinite(single) & (np.isfinite(1 / single) if kind == "scale" else True)
+    if not usable.all() and 0 not in values:
+        raise ConversionError(
+            f"{kind} values {values} of input {name!r}: beyond what single precision can calculate with"
         )
     return values
 
@@ -213,7 +238,7 @@ def _name_new_nodes(model: ov.Model, known: set[str], prefix: str) -> None:
     """
     counts: dict[str, int] = {}
     for parameter in model.inputs:
-        parameter.get_node().set_friendly_name(parameter.get_any_name())
+        parameter.get_node().set_friendly_name(input_name(parameter))
     for node in model.get_ordered_ops():
         if node.get_friendly_name() not in known:
             kind = node.get_type_name()

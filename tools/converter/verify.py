@@ -25,6 +25,7 @@ from omz.converter.caffe import reference
 from omz.converter.caffe.caffe_pb2 import NetParameter
 from omz.converter.caffe.caffemodel import Blob, read_caffemodel, read_mean
 from omz.converter.caffe.prototxt import read_prototxt
+from omz.converter.graph import input_name
 from omz.errors import ConversionError
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def _compare(xml: Path, arguments: Arguments, tolerance: float) -> Agreement:
     weights = read_caffemodel(arguments.input_model)
     model = ov.Core().read_model(xml)
     outputs = [name for output in model.outputs for name in sorted(output.get_names())[:1]]
-    shapes = {parameter.get_any_name(): _shape(parameter) for parameter in model.inputs}
+    shapes = {input_name(parameter): _shape(parameter) for parameter in model.inputs}
     compiled = _with_blobs(model)
     batch = max((shape[0] for shape in shapes.values() if shape), default=1)
     found = []
@@ -112,7 +113,7 @@ def _shape(parameter: ov.Output) -> tuple[int, ...]:
     sizes = [dim.get_length() if dim.is_static else -1 for dim in dims]
     if -1 in sizes[1:]:
         raise ConversionError(
-            f"input {parameter.get_any_name()!r} has no fixed size; give one with --input_shape"
+            f"input {input_name(parameter)!r} has no fixed size; give one with --input_shape"
         )
     return tuple(DYNAMIC_BATCH if size == -1 else size for size in sizes)
 
@@ -146,8 +147,6 @@ def prepared(pictures: Array, name: str, arguments: Arguments) -> Array:
     layouts = arguments.layouts or {}
     usual = {4: "NCHW", 5: "NCDHW"}.get(pictures.ndim, "")
     layout = layouts.get(name) or layouts.get(ALL_INPUTS) or usual
-    if not layout:
-        return pictures
     x = pictures.astype(np.float64)
     axis = layout.find("C")
     if arguments.reverse_input_channels and axis >= 0 and x.shape[axis] == 3:
@@ -159,7 +158,7 @@ def prepared(pictures: Array, name: str, arguments: Arguments) -> Array:
         x = x - mean[:, top : top + x.shape[2], left : left + x.shape[3]]
     for values, apply in ((arguments.mean_values, np.subtract), (arguments.scale_values, np.divide)):
         stated = (values or {}).get(name) or (values or {}).get(ALL_INPUTS)
-        if stated:
+        if stated and (layout or len(stated) == 1):
             x = apply(x, np.reshape(stated, [-1 if place == axis else 1 for place in range(x.ndim)]))
     return x
 

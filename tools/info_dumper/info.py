@@ -83,6 +83,7 @@ def inspect(model: Model, model_dir: Path, precision: str | None = None) -> Info
         )
     import openvino as ov
 
+    from omz.converter.graph import input_name
     from omz.info_dumper.counting import count_cost
 
     xml = paths[found]
@@ -98,7 +99,7 @@ def inspect(model: Model, model_dir: Path, precision: str | None = None) -> Info
         name=model.name,
         precision=found,
         weights_bytes=xml.with_suffix(".bin").stat().st_size,
-        inputs={value.get_any_name(): str(value.get_partial_shape()) for value in network.inputs},
+        inputs={input_name(value): str(value.get_partial_shape()) for value in network.inputs},
         outputs={value.get_any_name(): str(value.get_partial_shape()) for value in network.outputs},
         mparams=cost.mparams,
         gflops=cost.gflops,

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omz.converter.caffe.text_caffemodel import is_text, read_blobs
+from omz.converter.caffe.text_caffemodel import is_text, read_layers
 from omz.errors import ParseError
 from omz.files import map_file
 
@@ -36,7 +36,8 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 MAX_FIELDS = 500_000
 MAX_AXES = 32
 
-_LAYER_FIELDS = {100: (1, 7), 2: (4, 6)}  # field of NetParameter -> (name, blobs) within it
+_V1, _V2 = 2, 100
+_LAYER_FIELDS = {_V2: (1, 7), _V1: (4, 6)}  # field of NetParameter -> (name, blobs) within it
 _SHAPE, _DATA, _DOUBLE_DATA = 7, 5, 8
 _NUMBERS: dict[int, tuple[np.dtype[Any], int]] = {
     _DATA: (np.dtype("<f4"), FIXED32),
@@ -72,29 +73,40 @@ def read_caffemodel(path: Path) -> dict[str, tuple[Blob, ...]]:
         if mapped[: len(magic)] == magic:
             raise ParseError(f"{path}: {reason}.")
     weights = _read_text(path, mapped) if is_text(mapped) else _read_binary(path, mapped)
-    if not weights:
-        raise ParseError(f"{path}: holds no weights. Is it a caffemodel?")
+    if weights is None:
+        raise no_weights(path)
     return weights
 
 
-def _read_text(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]]:
-    weights: dict[str, list[Blob]] = {}
-    for layer, blob, data in read_blobs(path, mapped):
-        legacy = (blob.num, blob.channels, blob.height, blob.width)
-        shape = tuple(blob.shape.dim) if blob.HasField("shape") else legacy if any(legacy) else data.shape
-        weights.setdefault(layer, []).append(_shaped(path, layer, data, shape))
-    return {layer: tuple(blobs) for layer, blobs in weights.items()}
+def no_weights(path: Path) -> ParseError:
+    """Return the error for a file that is no caffemodel, or one of a net without weights where some are asked for."""
+    return ParseError(f"{path}: holds no weights. Is it a caffemodel?")
 
 
-def _read_binary(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]]:
+def _read_text(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]] | None:
+    """Return the blobs by layer, of layers that have any; None if there is no layer at all."""
+    weights: dict[str, tuple[Blob, ...]] | None = None
+    for layer, stored in read_layers(path, mapped):
+        blobs = []
+        for blob, data in stored:
+            legacy = (blob.num, blob.channels, blob.height, blob.width)
+            shape = tuple(blob.shape.dim) if blob.HasField("shape") else legacy if any(legacy) else data.shape
+            blobs.append(_shaped(path, layer, data, shape))
+        weights = (weights or {}) | ({layer: tuple(blobs)} if blobs else {})
+    return weights
+
+
+def _read_binary(path: Path, mapped: mmap.mmap) -> dict[str, tuple[Blob, ...]] | None:
+    """Return the blobs by layer, of layers that have any; None if there is no layer at all."""
     reader = _Reader(path, mapped)
-    weights: dict[str, tuple[Blob, ...]] = {}
+    found: dict[int, dict[str, tuple[Blob, ...]]] = {}
     for field, wire, start, end in reader.fields(0, len(mapped)):
         if field in _LAYER_FIELDS and wire == LENGTH:
             name, blobs = _read_layer(reader, start, end, *_LAYER_FIELDS[field])
+            found.setdefault(field, {})
             if blobs:
-                weights[name] = blobs
-    return weights
+                found[field][name] = blobs
+    return found.get(_V1, found.get(_V2))  # of a file that has both, Caffe takes the former
 
 
 def read_mean(path: Path) -> NDArray[np.float32]:
@@ -188,7 +200,7 @@ def _read_layer(
 def _read_blob(reader: _Reader, layer: str, position: int, end: int) -> Blob:
     shape: tuple[int, ...] | None = None
     legacy: dict[int, int] = {}
-    chunks: list[Blob] = []
+    numbers: dict[int, list[Blob]] = {}
     while position < end:
         # A generator per field instead of one per blob: a run of unpacked numbers is taken in one step, below.
         field, wire, start, stop = next(reader.fields(position, end))
@@ -197,12 +209,14 @@ def _read_blob(reader: _Reader, layer: str, position: int, end: int) -> Blob:
         elif field <= 4 and wire == VARINT:
             legacy[field], _ = reader.varint(start, stop)
         elif field in _NUMBERS and wire == LENGTH:
-            chunks.append(reader.numbers(_NUMBERS[field][0], start, stop))
+            numbers.setdefault(field, []).append(reader.numbers(_NUMBERS[field][0], start, stop))
         elif field in _NUMBERS and wire == _NUMBERS[field][1]:
             run = _unpacked_run(reader, position, end, start - position, _NUMBERS[field][0])
-            chunks.append(run)
+            numbers.setdefault(field, []).append(run)
             stop = position + len(run) * (start - position + run.itemsize)
         position = stop
+    single, double = (numbers.get(field, []) for field in (_DATA, _DOUBLE_DATA))
+    chunks = double if any(map(len, double)) else single  # as Caffe takes them
     data = chunks[0] if len(chunks) == 1 else np.concatenate(chunks or [np.empty(0, np.float32)])
     if shape is None:
         shape = tuple(legacy.get(axis, 0) for axis in (1, 2, 3, 4)) if legacy else data.shape

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import openvino as ov
 
-from omz.converter.caffe.caffemodel import read_caffemodel
+from omz.converter.caffe.caffemodel import no_weights, read_caffemodel
 from omz.converter.caffe.emit import emit, refuse_unsupported
 from omz.converter.caffe.folding import fold
 from omz.converter.caffe.net import Net, build_net, listed, with_input_shapes, with_outputs, with_weights
 from omz.converter.caffe.prototxt import read_prototxt
-from omz.errors import ConversionError, located
+from omz.errors import ConversionError, ShapeError, located
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,12 @@ def convert(
     weights = read_caffemodel(caffemodel)
     with located(f"{prototxt} with {caffemodel.name}"):
         net = with_weights(net, weights)
-        model = emit(fold(net) if fuse else net)
+        try:
+            model = emit(fold(net) if fuse else net)
+        except ShapeError as error:
+            if weights:
+                raise
+            raise no_weights(caffemodel) from error
     if unused := [name for name in weights if name not in known]:
         log.info("%s: not in the prototxt and so not used: %s", caffemodel, listed(unused))
     return model

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 from omz.converter.caffe.caffe_pb2 import LayerParameter, NetParameter
 from omz.converter.caffe.caffemodel import Blob
@@ -28,6 +29,8 @@ MAX_BLOBS = 1_000
 MAX_SHARED_NUMBERS = 1 << 26
 #: Layers that measure or store, whatever a fork calls its own.
 _TRAINING_ENDINGS = ("Loss", "Accuracy", "HDF5Output")
+#: What labels go through on their way to a loss.
+_REARRANGING = frozenset({"Slice", "Split", "Flatten", "Reshape", "Permute", "Concat"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ class _Builder:
         self._versions: Counter[str] = Counter()
         self._unread: dict[str, None] = {}  # ids that nobody has read yet, in order
         self._training: set[str] = set()  # blob names that hold what only training needs
+        self._rearranged: set[str] = set()  # ids of inputs, and of what is made of them without calculating
+        self._labels: set[str] = set()  # those that a loss compares with something else
 
     def add_input(self, name: str, shape: Shape) -> None:
         _check_names(name)
@@ -131,6 +136,7 @@ class _Builder:
         self._inputs[name] = shape
         self._current[name] = name
         self._ids.add(name)
+        self._rearranged.add(name)
 
     def add(self, params: LayerParameter) -> None:
         _check_names(params.name, *params.top)
@@ -139,6 +145,9 @@ class _Builder:
                 self.add_input(top, shape)
         elif params.type.endswith(_TRAINING_ENDINGS) or not self._training.isdisjoint(params.bottom):
             self._training.update(params.top)
+            judged = {self._current[bottom] for bottom in params.bottom if bottom in self._current}
+            if not judged <= self._rearranged:
+                self._labels.update(judged & self._rearranged)
             if params.type == "SoftmaxWithLoss":
                 self._add_softmax(params)
         else:
@@ -155,6 +164,8 @@ class _Builder:
             self._current[top] = self._fresh(top)
             self._unread[self._current[top]] = None
         ids = tuple(self._current[top] for top in tops)
+        if params.type in _REARRANGING and self._rearranged.issuperset(bottoms):
+            self._rearranged.update(ids)
         self._layers.append(Layer(params.name, params.type, bottoms, ids, params))
         for number, param in enumerate(params.param):
             if param.name:
@@ -208,6 +219,8 @@ class _Builder:
         makers = {top: layer.name for layer in self._layers for top in layer.tops}
         outputs: dict[str, str] = {}
         for blob in self._unread:
+            if blob in self._labels:
+                continue
             # An input that a layer changes in place has given its name to the input.
             called = names.get(blob) or (makers[blob] if makers[blob] not in self._current else blob)
             outputs[called] = blob
@@ -232,7 +245,9 @@ def with_weights(net: Net, weights: Mapping[str, Sequence[Blob]]) -> Net:
     for layer in net.layers:
         blobs = list(weights.get(layer.name, ()))
         for number, blob in common.get(layer.name, ()):
-            blobs[number : number + 1] = [blob]
+            # With share_mode PERMISSIVE, each layer has a shape of its own for the same numbers.
+            own = blobs[number].shape if number < len(blobs) else blob.shape
+            blobs[number : number + 1] = [blob.reshape(own) if prod(own) == blob.size else blob]
         layers.append(replace(layer, blobs=tuple(blobs)))
     return replace(net, layers=tuple(layers))
 

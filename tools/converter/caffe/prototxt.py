@@ -19,6 +19,7 @@ from omz.files import read_bounded
 MAX_PROTOTXT_BYTES = 8 << 20
 MAX_FIELDS = 200_000
 MAX_LINE_CHARACTERS = 64 << 10
+_CONTROL = re.compile(rb"[^\t\n\v\f\r -\xff]")
 #: Blanks between words, or a text or comment (the group), in which blanks stay.
 _BLANKS = re.compile(r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#[^\n]*)|[ \t]+""")
 
@@ -30,12 +31,11 @@ def read_prototxt(path: Path) -> NetParameter:
         ParseError: The file is not a prototxt, is too large, or holds no layer; names the file and the line.
     """
     content = read_bounded(path, MAX_PROTOTXT_BYTES, "prototxt", ParseError)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    if binary := _CONTROL.search(content):
         raise ParseError(
-            f"{path}: byte {error.start} is not text. Is this the caffemodel? --input_proto takes the prototxt."
-        ) from error
+            f"{path}: byte {binary.start()} is not text. Is this the caffemodel? --input_proto takes the prototxt."
+        )
+    text = content.decode("utf-8-sig", errors="replace")  # comments, and names, may be in any encoding
     net = parse_net(path, text, "prototxt")
     if not net.layer and not net.layers:
         raise ParseError(f"{path}: holds no layer. Is it a solver, or cut off?")

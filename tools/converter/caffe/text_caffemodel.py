@@ -51,22 +51,28 @@ def is_text(mapped: mmap.mmap) -> bool:
     return bool(_TEXT.fullmatch(head)) and bool(re.match(rb"\s*(?:#|[a-zA-Z_]\w*\s*[:{])", head))
 
 
-def read_blobs(path: Path, mapped: mmap.mmap) -> Iterator[tuple[str, BlobProto, NDArray[Any]]]:
-    """Yield (layer name, blob without its numbers, its numbers) for each blob of a caffemodel in text form.
+def read_layers(path: Path, mapped: mmap.mmap) -> Iterator[tuple[str, list[tuple[BlobProto, NDArray[Any]]]]]:
+    """Yield (name, blobs) for each layer of a caffemodel in text form; a blob is (it without its numbers, its numbers).
 
     Raises:
         ParseError: The file is no such text; names the file and the line.
     """
     rest, arrays = _without_numbers(path, mapped)
     net = parse_net(path, rest, "a caffemodel in text form (lines without the numbers)")
-    layers: Sequence[LayerParameter | V1LayerParameter] = (*net.layer, *net.layers)
+    layers: Sequence[LayerParameter | V1LayerParameter] = net.layers or net.layer  # as Caffe takes them
     for layer in layers:
+        blobs = []
         for blob in layer.blobs:
-            places = (*blob.data, *blob.double_data)
-            if not all(place.isdigit() and int(place) < len(arrays) for place in places):
+            if not all(
+                place.isdigit() and int(place) < len(arrays) for place in (*blob.data, *blob.double_data)
+            ):
                 raise ParseError(f"{path}: layer {layer.name!r}: the data of a blob are not numbers")
-            chunks = [arrays[int(place)] for place in places]
-            yield layer.name, blob, np.concatenate(chunks or [np.empty(0, np.float32)])
+            single, double = (
+                np.concatenate([np.empty(0, dtype), *(arrays[int(place)] for place in places)])
+                for dtype, places in ((np.float32, blob.data), (np.float64, blob.double_data))
+            )
+            blobs.append((blob, double if double.size else single))  # as Caffe takes them
+        yield layer.name, blobs
 
 
 def _without_numbers(path: Path, mapped: mmap.mmap) -> tuple[str, list[NDArray[Any]]]:

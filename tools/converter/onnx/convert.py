@@ -22,7 +22,7 @@ from openvino.frontend import (
     OpValidationFailure,
 )
 
-from omz.converter.graph import explained
+from omz.converter.graph import explained, input_name
 from omz.converter.onnx.external_data import external_files
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError, located
 
@@ -164,7 +164,7 @@ def _wanted_shapes(
     model: ov.Model, stated: Mapping[str, Sequence[int]] | Sequence[Sequence[int]], batch: int | None
 ) -> dict[str, list[int]]:
     """Return the shapes that differ from the file's, by input name; -1 for any size."""
-    names = [parameter.get_any_name() for parameter in model.inputs]
+    names = [input_name(parameter) for parameter in model.inputs]
     if not isinstance(stated, Mapping):
         if len(stated) > len(names):
             raise ConversionError(f"{len(stated)} shapes for {len(names)} inputs: {', '.join(names)}")
