@@ -33,7 +33,7 @@ def test_a_read_only_disk_is_told_by_the_targets_name(
 
     monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(ZooError, match="x.json: cannot be written: Read-only file system") as caught:
+    with pytest.raises(ZooError, match=r"x\.json: cannot be written: Read-only file system") as caught:
         whole_file(tmp_path / "x.json", ZooError).__enter__()
     assert ".omz-" not in str(caught.value)
 
@@ -51,5 +51,5 @@ def test_what_refuses_files_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr(Path, "touch", refuse)
-    with pytest.raises(UsageError, match="--csv .*x.csv: cannot be written: Read-only file system$"):
+    with pytest.raises(UsageError, match=r"--csv .*x\.csv: cannot be written: Read-only file system$"):
         check_writable(tmp_path / "x.csv", "--csv")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import openvino as ov
 
 from omz.converter.ir import write_ir
-from omz.demos.common.model import one_line
+from omz.demos.common.model import read_network
 from omz.errors import ConversionError, located
 from omz.quantizer import backend
 from omz.quantizer.calibration import Batches, Prepare, digest, readable
@@ -88,8 +88,7 @@ def quantize_model(
     began = time.perf_counter()
     options = options or Options()
     version = backend.load().__version__
-    with one_line(f"{xml}: cannot be read"):
-        model = ov.Core().read_model(xml)
+    model = read_network(ov.Core(), xml)
     with located(str(xml)):
         batch, layout = _picture_input(model, options)
         chosen = readable(samples, prepare)
