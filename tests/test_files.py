@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from omz.errors import UsageError, ZooError
+from omz.errors import ZooError
 from omz.files import check_writable, whole_file
 
 
@@ -46,10 +46,12 @@ def test_trying_leaves_nothing_behind(tmp_path: Path) -> None:
     assert (tmp_path / "old.json").read_text() == "old"
 
 
-def test_what_refuses_files_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_refuses_files_is_told_by_the_targets_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr(Path, "touch", refuse)
-    with pytest.raises(UsageError, match=r"--csv .*x\.csv: cannot be written: Read-only file system$"):
+    with pytest.raises(ZooError, match=r"--csv .*x\.csv: cannot be written: Read-only file system$"):
         check_writable(tmp_path / "x.csv", "--csv")

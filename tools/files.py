@@ -90,7 +90,8 @@ def check_writable(target: Path, option: str) -> None:
         option: That names it on the command line, for the message.
 
     Raises:
-        UsageError: It is a folder or a device, or its folder takes no files.
+        UsageError: It is a folder or a device.
+        ZooError: Its folder takes no files.
     """
     folder = target.parent
     try:
@@ -100,14 +101,14 @@ def check_writable(target: Path, option: str) -> None:
         while not folder.exists():
             folder = folder.parent
     except OSError as reason:
-        raise UsageError(f"{option} {target}: cannot be written: {reason.strerror}") from reason
+        raise ZooError(f"{option} {target}: cannot be written: {reason.strerror}") from reason
     # tried, as permissions do not tell all: disks may be read-only, folders of other kinds take no files
     path = private_path(folder)
     try:
         path.touch(exist_ok=False)
         path.unlink()
     except OSError as reason:
-        raise UsageError(f"{option} {target}: cannot be written: {reason.strerror}") from reason
+        raise ZooError(f"{option} {target}: cannot be written: {reason.strerror}") from reason
 
 
 @contextmanager

@@ -163,7 +163,6 @@ def test_steps_that_do_not_fit_are_one_line(pictures, write_list, readers, confi
         (["--name", NAME, "-nireq", "1025"], "'1025': expected no more than 1024"),
         (["--name", NAME, "-nireq", "100000000"], "expected no more than 1024"),
         (["--name", NAME, "--json", "/"], "--json /: is a folder"),
-        (["--name", NAME, "--predictions", 256 * "x"], "cannot be written: File name too long"),
     ],
 )
 def test_usage(arguments, message, capsys):
@@ -292,21 +291,22 @@ def test_pipes_and_devices_are_unreadable_pictures(odd, readers, config, capsys)
 
 
 @pytest.mark.parametrize(
-    ("place", "message"),
+    ("place", "status", "message"),
     [
-        ("folder", "is a folder"),
-        ("fifo", "is no regular file"),
-        ("file/x.csv", "cannot be written: Not a directory"),
-        ("/proc/x/y.csv", "cannot be written"),
+        ("folder", 2, "is a folder"),
+        ("fifo", 2, "is no regular file"),
+        ("file/x.csv", 1, "cannot be written: Not a directory"),
+        ("/proc/x/y.csv", 1, "cannot be written"),
+        (256 * "x", 1, "cannot be written: File name too long"),
     ],
 )
 @pytest.mark.parametrize("option", ["--json", "--csv", "--predictions"])
-def test_outputs_are_tried_before_anything_is_measured(option, place, message, tmp_path, capsys):
+def test_outputs_are_tried_before_anything_is_measured(option, place, status, message, tmp_path, capsys):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "fifo")
     target = tmp_path / place
-    assert main(["--name", NAME, "-m", str(tmp_path), option, str(target)]) == 2
+    assert main(["--name", NAME, "-m", str(tmp_path), option, str(target)]) == status
     assert f"{option} {target}: {message}" in capsys.readouterr().err
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from omz.accuracy import label_order as orders
 from omz.accuracy.definitions import Definition
 from omz.accuracy.lists import Row, read_list
+from omz.accuracy.picture_facts import is_regular
 from omz.command import printable
 from omz.demos.common.images import SUFFIXES
 from omz.demos.common.sources import natural_key
@@ -228,8 +229,7 @@ def _locator(
         for folder in folders:
             for name in (row.picture, Path(row.picture).name):
                 for suffix in suffixes:
-                    # pathlib's is_file raises for a name that is too long for a file
-                    if os.path.isfile(folder / (name + suffix)):  # noqa: PTH113
+                    if is_regular(folder / (name + suffix)):
                         flat = name != row.picture
                         return lambda text: folder / ((Path(text).name if flat else text) + suffix)
     raise InferenceError(

@@ -41,6 +41,15 @@ def check_file(path: Path) -> None:
         raise InferenceError(f"{path}: is no regular file")
 
 
+def is_regular(path: Path) -> bool:
+    """Tell whether :func:`check_file` lets a picture pass."""
+    try:
+        check_file(path)
+    except InferenceError:
+        return False
+    return True
+
+
 def picture_facts(path: Path) -> tuple[str, ...]:
     """Return which of the above a picture is; () if it is unreadable."""
     try:
