@@ -22,7 +22,14 @@ from omz.demos.common.topk import Prediction
 from omz.errors import UsageError
 from omz.quantizer.options import command_options
 from omz.report import command
-from omz.report.collect import Options, collect, quantization, sample_pictures
+from omz.report.collect import (
+    Options,
+    collect,
+    find_dataset,
+    find_evaluation,
+    quantization,
+    sample_pictures,
+)
 from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
 from omz.report.html import megabytes, percent, render, thousands
 from omz.zoo import catalogue
@@ -440,6 +447,16 @@ def test_list_and_order_of_the_data(
     words += ["-a", str(tmp_path / "mine.txt"), "--label_order", "digits_red_blue"]
     assert command.main(words) == 0
     assert "on 20 pictures of digits" in (tmp_path / "r.html").read_text()
+
+
+def test_a_list_without_pictures_is_wrong_usage(tmp_path: Path) -> None:
+    root = catalogue.packaged_root()
+    model = catalogue.load_model(root / "public/se-resnext-50/model.yml", root)
+    options = Options(tmp_path, annotations=tmp_path / "val.txt")
+    evaluation = find_evaluation(model, options)
+    assert evaluation
+    with pytest.raises(UsageError, match="with --source"):
+        find_dataset(model, evaluation, options)
 
 
 def test_page_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path, capsys) -> None:

@@ -141,12 +141,15 @@ def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Data
 
     Raises:
         InferenceError: It is not of a known form.
+        UsageError: There is a list, but no pictures.
     """
     from omz.accuracy.datasets import open_dataset
     from omz.accuracy.definitions import load_definition
 
     definition = load_definition(evaluation.dataset)
     if options.dataset is None and not definition.bundled:
+        if options.annotations:
+            raise UsageError("--annotations: give the folder of the pictures, too, with --source")
         return None
     labels = model.model_info.labels
     return open_dataset(
