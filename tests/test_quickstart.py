@@ -79,3 +79,13 @@ def test_unknown_device_is_one_line(
     assert "TPU" in message
     assert "CPU" in message
     assert "Traceback" not in message
+    assert list(tmp_path.iterdir()) == []  # found before the first step
+
+
+@pytest.mark.parametrize("time", ["0", "-1", "nan", "inf", "x"])
+def test_times_that_measure_nothing_are_wrong_usage(
+    time: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-o", str(tmp_path), "-time", time]) == 2
+    assert "must be a number of seconds up to 3600" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -97,6 +97,15 @@ def shortened(text: str, limit: int = MAX_LINE) -> str:
     return f"{text[: 2 * limit // 3]} ... {text[-(limit // 4) :]}"
 
 
+def printable(text: str) -> str:
+    r"""Return ``text`` with escapes for what a terminal would obey, and for what no encoding has.
+
+    >>> printable("a\x1b[2J\udcff.png")
+    'a\\x1b[2J\\udcff.png'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def describe(error: BaseException) -> str:
     """Return the message of an error as at most two lines."""
     if isinstance(error, OSError) and error.strerror:

@@ -7,13 +7,14 @@ import mmap
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from omz.errors import ZooError
+from omz.errors import UsageError, ZooError
 
 _PRIVATE = re.compile(r"\.omz-([0-9a-f]{8})-[0-9a-f]{16}\.part")
 
@@ -81,6 +82,35 @@ def machine() -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:8]
 
 
+def check_writable(target: Path, option: str) -> None:
+    """Check that a file can be made or replaced, before work is done that its content would be lost of.
+
+    Args:
+        target: What :func:`whole_file` will write; its folder need not be there yet.
+        option: That names it on the command line, for the message.
+
+    Raises:
+        UsageError: It is a folder or a device.
+        ZooError: Its folder takes no files.
+    """
+    folder = target.parent
+    try:
+        if not stat.S_ISREG(target.stat().st_mode):
+            raise UsageError(f"{option} {target}: is {'a folder' if target.is_dir() else 'no regular file'}")
+    except FileNotFoundError:
+        while not folder.exists():
+            folder = folder.parent
+    except OSError as reason:
+        raise ZooError(f"{option} {target}: cannot be written: {reason.strerror}") from reason
+    # tried, as permissions do not tell all: disks may be read-only, folders of other kinds take no files
+    path = private_path(folder)
+    try:
+        path.touch(exist_ok=False)
+        path.unlink()
+    except OSError as reason:
+        raise ZooError(f"{option} {target}: cannot be written: {reason.strerror}") from reason
+
+
 @contextmanager
 def whole_file(target: Path, error: type[ZooError]) -> Iterator[BinaryIO]:
     """Open a private file beside ``target`` that takes its name when the block ends well.
@@ -88,8 +118,13 @@ def whole_file(target: Path, error: type[ZooError]) -> Iterator[BinaryIO]:
     On any exception the private file is removed and ``target`` is left as it was. The folder must be there.
 
     Raises:
-        ZooError: An ``error``: the disk is full, or does not take the file for another reason.
+        ZooError: An ``error``: the disk is full, or does not take the file for another reason, or a device or a pipe
+            is in its place.
     """
+    with writing(target, error):
+        # to root nothing would refuse to put a file in the place of /dev/null
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            raise error(f"{target}: cannot be written: is no regular file")
     path = private_path(target.parent)
     try:
         with (
@@ -102,7 +137,8 @@ def whole_file(target: Path, error: type[ZooError]) -> Iterator[BinaryIO]:
         with writing(target, error):
             path.replace(target)
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # of a read-only disk; it would hide the error that names the target
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def load_classifier(
     target = parse_device(device.device, core.available_devices)
     config = properties(device, target)
     path = find_model(model)
-    network = _read(core, path)
+    network = read_network(core, path)
     layout = _input_layout(network, inputs.layout, path)
     classes = _class_count(network, path)
     names = _labels(network, labels, classes, path)
@@ -162,7 +162,12 @@ def gist(message: str) -> str:
     return (telling or [line for line in lines if line] or ["unknown error"])[-1]
 
 
-def _read(core: ov.Core, path: Path) -> ov.Model:
+def read_network(core: ov.Core, path: Path) -> ov.Model:
+    """Read an IR.
+
+    Raises:
+        InferenceError: It is none, or damaged, or a half of it is missing.
+    """
     weights = path.with_suffix(".bin")
     if path.suffix == ".xml":
         # looked at before OpenVINO does: its other frontends write to stderr about what is no XML at all

@@ -13,6 +13,9 @@ from omz.errors import UsageError
 if TYPE_CHECKING:
     from omz.demos.common.model import InputOptions
 
+#: In flight at a time; no device has use for so many.
+MAX_REQUESTS = 1024
+
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``-m``, ``-d`` and what says how a picture becomes input."""
@@ -64,7 +67,12 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: throughput; none with -nstreams or -nthreads",
     )
     group.add_argument(
-        "-nireq", "--num_infer_requests", type=count, default=0, metavar="N", help="infer requests in flight"
+        "-nireq",
+        "--num_infer_requests",
+        type=requests,
+        default=0,
+        metavar="N",
+        help="infer requests in flight",
     )
     group.add_argument(
         "-nstreams", "--num_streams", default="", metavar="N", help="streams; also per device: CPU:2,GPU:1"
@@ -132,6 +140,14 @@ def count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 0 or more")
     return int(text)
+
+
+def requests(text: str) -> int:
+    """Parse a number of infer requests for argparse: each has a thread and its own tensors."""
+    number = count(text)
+    if number > MAX_REQUESTS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected no more than {MAX_REQUESTS}")
+    return number
 
 
 def positive(text: str) -> int:

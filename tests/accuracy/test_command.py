@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 
 from omz import cli
-from omz.accuracy.command import find_irs, main
+from omz.accuracy.command import main
+from omz.accuracy.irs import find_irs
 from omz.errors import InferenceError
+from omz.zoo.catalogue import packaged_root
 
 EXACT = ["--infer_precision", "f32"]
 NAME = "se-resnext-digits"
@@ -148,7 +154,15 @@ def test_steps_that_do_not_fit_are_one_line(pictures, write_list, readers, confi
         (["--name", NAME, "--ss", "ten"], "'ten': expected a number of pictures, or 1% to 100%"),
         (["--name", NAME, "--ss", "101%"], "expected a number of pictures"),
         (["--name", NAME, "--tolerance", "2"], "expected a number from 0 to 1"),
-        (["--name", NAME, "--json", "-", "--csv", "-"], "exclude each other"),
+        (["--name", NAME, "--json", "-", "--csv", "-"], "--json - and --csv - exclude each other"),
+        (
+            ["--name", NAME, "--predictions", "-", "--json", "-"],
+            "--json - and --predictions - exclude each other",
+        ),
+        (["--name", NAME, "-m", "net.xml", "--precisions", "FP16"], "-m net.xml is one IR"),
+        (["--name", NAME, "-nireq", "1025"], "'1025': expected no more than 1024"),
+        (["--name", NAME, "-nireq", "100000000"], "expected no more than 1024"),
+        (["--name", NAME, "--json", "/"], "--json /: is a folder"),
     ],
 )
 def test_usage(arguments, message, capsys):
@@ -162,7 +176,8 @@ def test_irs_are_found_in_trees_folders_and_by_path(digits):
     assert find_irs(digits, NAME) == find_irs(folder, NAME) == find_irs(folder.parent, NAME) == both
     assert find_irs(digits, NAME, "FP16") == {"FP16": both["FP16"]}
     assert find_irs(both["FP32"], NAME) == {"FP32": both["FP32"]}
-    assert find_irs(folder / "FP32", NAME) == {f"{NAME}.xml": both["FP32"]}
+    assert find_irs(folder / "FP32", NAME) == {"FP32": both["FP32"]}
+    assert find_irs(folder / "FP16", NAME, "FP16") == {"FP16": both["FP16"]}
     with pytest.raises(InferenceError, match="omz_downloader --name other"):
         find_irs(digits, "other")
 
@@ -171,3 +186,188 @@ def test_resume_leaves_nothing_behind(digits, tmp_path, capsys):
     assert main(["--name", NAME, "-m", str(digits), *EXACT, "--resume", str(tmp_path / "kept")]) == 0
     assert list((tmp_path / "kept").iterdir()) == []
     assert "355/360" in capsys.readouterr().out
+
+
+def test_irs_are_told_by_their_weights_where_no_folder_tells(digits, tmp_path):
+    """A folder of IRs without folders of precisions, as caffe2ir writes them."""
+    for precision, name in (("FP32", "net"), ("FP16", "net_fp16"), ("FP16", "network")):
+        for suffix in (".xml", ".bin"):
+            source = digits / "samples" / NAME / precision / f"{NAME}{suffix}"
+            shutil.copy(source, tmp_path / f"{name}{suffix}")
+    assert find_irs(tmp_path, "net") == {"FP32": tmp_path / "net.xml", "FP16": tmp_path / "net_fp16.xml"}
+    assert find_irs(tmp_path, "net", "FP32") == {"FP32": tmp_path / "net.xml"}
+    assert find_irs(tmp_path, "network") == {"FP16": tmp_path / "network.xml"}
+    with pytest.raises(InferenceError, match="there are FP16"):
+        find_irs(tmp_path, "network", "FP32")
+    (tmp_path / "bad.xml").write_bytes(b"")
+    assert find_irs(tmp_path, "bad") == {"bad.xml": tmp_path / "bad.xml"}
+
+
+def test_model_of_descriptors_of_ones_own_is_found_where_omz_converter_puts_it(digits, tmp_path, capsys):
+    root, tree = tmp_path / "models", tmp_path / "tree"
+    shutil.copytree(
+        packaged_root() / "samples" / NAME, root / "mine/deep" / NAME, ignore=shutil.ignore_patterns("held*")
+    )
+    shutil.copytree(digits / "samples" / NAME / "FP16", tree / "mine/deep" / NAME / "FP16")
+    assert main(["--models_root", str(root), "--name", NAME, "-m", str(tree), *EXACT, "--ss", "10"]) == 0
+    assert "FP16" in capsys.readouterr().out
+
+
+def test_several_models_in_one_file_are_told_and_chosen_by_name(
+    pictures, write_list, readers, config, capsys
+):
+    write_list("val.txt", "imagenet_2012")
+    path = config("imagenet_2012")
+    content = yaml.safe_load(path.read_text())
+    content["models"].append(content["models"][0] | {"name": "other"})
+    path.write_text(json.dumps(content))  # is YAML, too, and has no aliases
+    arguments = ["-c", str(path), "-m", str(readers["imagenet_2012"]), "-s", str(pictures[0].parent), *EXACT]
+    assert main([*arguments, "--ss", "20"]) == 0
+    shown = capsys.readouterr()
+    assert "takes the first model for openvino, 'imagenet_2012'; also there: 'other' (--entry" in shown.err
+    assert "imagenet_2012 on" in shown.out
+    assert main([*arguments, "--ss", "20", "--entry", "other"]) == 0
+    shown = capsys.readouterr()
+    assert "also there" not in shown.err
+    assert "other on" in shown.out
+    assert main([*arguments, "--entry", "third"]) == 1
+    assert "expected a model 'third'" in capsys.readouterr().err
+
+
+ODD = os.fsdecode(b"odd\xff\x1b[2J.png")
+
+
+@pytest.fixture
+def odd(tmp_path) -> Path:
+    """Grey pictures of class 0, one with a name that is no UTF-8."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), np.zeros((9, 9), np.uint8))
+    shutil.copy(folder / "a.png", folder / ODD)
+    (folder / "#1.png").write_bytes((folder / "a.png").read_bytes())
+    return folder
+
+
+def test_names_that_are_no_utf_8_are_written_escaped(odd, readers, config, tmp_path, capsys):
+    (odd / "n01440764").mkdir()
+    for name in ("a.png", ODD):
+        (odd / name).rename(odd / "n01440764" / name)
+    (odd / "n01440764" / "a.png").unlink()
+    files = {kind: tmp_path / f"r.{kind}" for kind in ("json", "csv", "predictions")}
+    options = [word for kind, path in files.items() for word in (f"--{kind}", str(path))]
+    base = ["-c", str(config("imagenet_2012")), "-m", str(readers["imagenet_2012"]), "-s", str(odd), *EXACT]
+    assert main([*base, *options]) == 0
+    shown = capsys.readouterr()
+    assert r"1 grey, such as odd\udcff\x1b[2J.png" in shown.out
+    (result,) = json.loads(files["json"].read_text())["results"]
+    assert [Path(path).name for path in result["peculiar"]["grey"]] == [ODD]
+    assert r"odd\udcff" in files["predictions"].read_text()
+    assert main([*base, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"] == [
+        result | {"images_per_second": pytest.approx(0, abs=1e9)}
+    ]
+
+
+def test_names_that_no_file_has_are_missing_pictures(odd, readers, config, capsys):
+    (odd / "val.txt").write_text(f"a.png 0\nnul\0.png 0\n{300 * 'x'}.png 0\nesc\x1b[2J.png 0\n")
+    base = ["-c", str(config("imagenet_2012")), "-m", str(readers["imagenet_2012"]), "-s", str(odd), *EXACT]
+    assert main(base) == 1
+    shown = capsys.readouterr()
+    assert "1/1" in shown.out
+    assert "\0" not in shown.err
+    assert "\x1b" not in shown.err
+    for name in (r"nul\x00.png", "xxx.png: File name too long", r"esc\x1b[2J.png"):
+        assert name in shown.err
+    assert "3 missing of 4 pictures" in shown.err
+
+
+def test_pipes_and_devices_are_unreadable_pictures(odd, readers, config, capsys):
+    os.mkfifo(odd / "fifo.png")
+    (odd / "zero.png").symlink_to("/dev/zero")
+    (odd / "val.txt").write_text("a.png 0\nfifo.png 0\nzero.png 0\n")
+    base = ["-c", str(config("imagenet_2012")), "-m", str(readers["imagenet_2012"]), "-s", str(odd), *EXACT]
+    assert main(base) == 1
+    assert "2 unreadable of 3 pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "status", "message"),
+    [
+        ("folder", 2, "is a folder"),
+        ("fifo", 2, "is no regular file"),
+        ("file/x.csv", 1, "cannot be written: Not a directory"),
+        ("/proc/x/y.csv", 1, "cannot be written"),
+        (256 * "x", 1, "cannot be written: File name too long"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--json", "--csv", "--predictions"])
+def test_outputs_are_tried_before_anything_is_measured(option, place, status, message, tmp_path, capsys):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
+    target = tmp_path / place
+    assert main(["--name", NAME, "-m", str(tmp_path), option, str(target)]) == status
+    assert f"{option} {target}: {message}" in capsys.readouterr().err
+
+
+def test_an_output_that_fails_does_not_stop_the_others(digits, tmp_path, capsys, monkeypatch):
+    """The folder of one output becomes a file while the model is measured."""
+    from omz.accuracy import command
+
+    measure = command._measure
+
+    def spoil(*arguments):
+        (tmp_path / "gone").write_text("")
+        return measure(*arguments)
+
+    monkeypatch.setattr(command, "_measure", spoil)
+    outputs = ["--json", str(tmp_path / "gone/r.json"), "--csv", str(tmp_path / "r.csv")]
+    assert (
+        main(["--name", NAME, "-m", str(digits), *EXACT, "--precisions", "FP16", "--ss", "10", *outputs]) == 1
+    )
+    assert "accuracy@top1" in (tmp_path / "r.csv").read_text()
+    failed = capsys.readouterr().err.partition("FAILED:")[2]
+    assert f"--json: {tmp_path}/gone/r.json: cannot be written" in failed
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_disk_is_told_with_the_name_of_the_file(digits, tmp_path, capsys):
+    (tmp_path / f"{NAME}-FP16.jsonl").symlink_to("/dev/full")
+    arguments = ["--name", NAME, "-m", str(digits), *EXACT, "--precisions", "FP16", "--resume", str(tmp_path)]
+    assert main(arguments) == 1
+    assert f"{tmp_path}/{NAME}-FP16.jsonl: cannot be written: No space left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.xml", b"not XML at all", "is no OpenVINO IR, or damaged"),
+        ("x.xml", b"", "is no OpenVINO IR, or damaged"),
+        ("x.bin", b"weights", "expected the .xml file of an IR"),
+    ],
+)
+def test_damaged_irs_are_one_line(name, content, message, tmp_path, capfd):
+    path = tmp_path / name
+    path.write_bytes(content)
+    path.with_suffix(".bin").write_bytes(content)
+    assert main(["--name", NAME, "-m", str(path)]) == 1
+    shown = capfd.readouterr()
+    assert message in shown.err
+    assert shown.err.strip().count("\n") == 1  # FAILED: and the line
+    assert "frontends" not in shown.err
+
+
+def test_top_k_of_no_more_classes_is_told(digits, tmp_path, capsys):
+    content = yaml.safe_load((packaged_root() / "samples" / NAME / "accuracy-check.yml").read_text())
+    for model in content["models"]:
+        model["datasets"][0]["metrics"] = [
+            {"type": "accuracy", "top_k": 20},
+            {"type": "accuracy", "top_k": 30},
+        ]
+    path = tmp_path / "accuracy-check.yml"
+    path.write_text(yaml.safe_dump(content))
+    assert main(["-c", str(path), "-m", str(digits), *EXACT, "--precisions", "FP16", "--ss", "10"]) == 0
+    shown = capsys.readouterr()
+    for k in (20, 30):
+        assert f"top-{k} says nothing of a network with 20 classes" in shown.err
+        assert f"top-{k}" in shown.out

@@ -126,6 +126,46 @@ def test_folders_by_wnid_and_by_name(tmp_path):
         open_dataset(load_definition("imagenet_1000_classes_2015"), tmp_path)
 
 
+def test_pictures_in_folders_of_a_class_folder_count_and_other_files_are_told(tmp_path, caplog):
+    wnid = load_labels("imagenet_2012")[3].wnid
+    names = ["a.png", "p2/b.JPG", "p10/deep/c.jpeg"]
+    expected = [picture(tmp_path / wnid / name) for name in names]
+    (tmp_path / wnid / "p2" / "circle").symlink_to(tmp_path / wnid)
+    for name in ("notes.txt", "p10/raw.cr2"):
+        (tmp_path / wnid / name).write_bytes(b"")
+    samples = open_dataset(load_definition("imagenet_1000_classes"), tmp_path).samples
+    assert {sample.path for sample in samples} == set(expected)
+    assert [sample.path.name for sample in samples] == ["a.png", "b.JPG", "c.jpeg"]
+    assert {sample.label for sample in samples} == {3}
+    assert f"{tmp_path}: 2 files are left out" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["crane", "Cardigan", "maillot", "grass_snake"])
+def test_names_of_two_classes(tmp_path, name):
+    definition = load_definition("imagenet_1000_classes")
+    picture(tmp_path / "a.png")
+    (tmp_path / "val.csv").write_text(f"a.png,{name}\n")
+    with pytest.raises(
+        InferenceError, match=r"line 1: .* is the name of classes \d+ and \d+\. Give the index"
+    ):
+        open_dataset(definition, tmp_path)
+    (tmp_path / "val.csv").unlink()
+    picture(tmp_path / name / "a.png")
+    with pytest.raises(InferenceError, match=r"has the name of classes \d+ and \d+\. Name it by its wnid"):
+        open_dataset(definition, tmp_path)
+
+
+def test_number_signs_in_lists(tmp_path):
+    path = tmp_path / "val.txt"
+    lines = ["# those of class 7", "#", "# 7", "#1.png 7", "# 2.png 8", "#comment", "a.png 1"]
+    path.write_text("\n".join(lines))
+    assert [(row.picture, row.label) for row in read_list(path)] == [
+        ("#1.png", 7),
+        ("# 2.png", 8),
+        ("a.png", 1),
+    ]
+
+
 @pytest.mark.parametrize("heading", ["", "image,label\n", "ImageId,PredictionString\n"])
 def test_csv_by_wnid_index_and_name(tmp_path, heading):
     labels = load_labels("imagenet_2012")

@@ -134,6 +134,26 @@ def test_answers_of_another_setting_are_not_taken_over(digit_parts, tmp_path, ca
     assert "of another model, dataset or setting" in caplog.text
 
 
+def test_answers_for_pictures_that_were_overwritten_are_not_taken_over(readers, tmp_path):
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((9, 9, 3), np.uint8))
+    (tmp_path / "val.txt").write_text("a.png 0\nb.png 0\n")
+    dataset = open_dataset(load_definition("imagenet_1000_classes"), tmp_path)
+    kept = tmp_path / "answers.jsonl"
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    for overwritten in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            measure(readers["imagenet_2012"], dataset, resume=kept, progress=interrupt)
+        if overwritten:
+            cv2.imwrite(str(tmp_path / "a.png"), np.full((9, 9, 3), 200, np.uint8))
+        report = measure(readers["imagenet_2012"], dataset, resume=kept)
+        assert report.measured == (2 if overwritten else 1)
+        assert report.top1.correct == (1 if overwritten else 2)
+
+
 @pytest.fixture
 def troubled(tmp_path) -> Path:
     """A folder with one good picture and one of each trouble, all of the colour of class 0 but the turned one."""

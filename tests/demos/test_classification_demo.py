@@ -177,7 +177,15 @@ def test_errors_take_one_line(demo, tiny, folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["-topk", "0"], ["-topk", "11"], ["-limit", "-1"], ["-hint", "fast"], ["-nireq", "x"]]
+    "arguments",
+    [
+        ["-topk", "0"],
+        ["-topk", "11"],
+        ["-limit", "-1"],
+        ["-hint", "fast"],
+        ["-nireq", "x"],
+        ["-nireq", "1025"],
+    ],
 )
 def test_wrong_usage(demo, folder, arguments):
     assert demo("-i", folder, *arguments)[0] == 2

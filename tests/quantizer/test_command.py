@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import shutil
 import subprocess
 import sys
 
@@ -11,8 +12,9 @@ import pytest
 
 from omz.cli import main as omz
 from omz.quantizer.command import main
+from omz.quantizer.options import command_options
 
-from .conftest import NAME
+from .conftest import FOLDER, NAME
 
 
 def run(capsys, *arguments):
@@ -88,6 +90,43 @@ def test_data_that_is_not_there_is_asked_for(irs, tmp_path, capsys, xml):
     status, _, err = run(capsys, *arguments, "--dataset_dir", tmp_path / "nothing")
     assert status == 1
     assert "no such file or folder of data" in err
+
+
+def test_list_order_and_seed(irs, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(FOLDER / "heldout", data / "heldout")
+    lines = (FOLDER / "heldout.txt").read_text().splitlines(keepends=True)[:20]
+    for name in ("val15.txt", "val.csv", "mine.txt"):
+        (data / name).write_text("".join([*lines, "gone.png 1\n"]))
+    arguments = ("--name", NAME, "--model_dir", irs, "-o", tmp_path, "--precisions", "FP32-INT8")
+    status, _, err = run(capsys, *arguments, "--dataset_dir", data)
+    assert status == 1
+    assert "Choose one with -a." in err
+    choice = (
+        "-a",
+        data / "mine.txt",
+        "--label_order",
+        "digits_red_blue",
+        "--seed",
+        3,
+        "--bias_correction",
+        "fast",
+    )
+    status, _, err = run(capsys, *arguments, "--dataset_dir", data, *choice)
+    assert status == 0, err
+    model = ov.Core().read_model(tmp_path / "samples" / NAME / "FP32-INT8" / f"{NAME}.xml")
+    facts = {
+        key: value.astype(str) for key, value in model.get_rt_info(["omz_quantization"]).astype(dict).items()
+    }
+    assert (facts["seed"], facts["subset_size"], facts["unreadable"]) == ("3", "20", "1")
+    assert command_options(facts) == ["--bias_correction", "fast", "--subset_size", "21", "--seed", "3"]
+
+
+def test_messages_name_the_quantizers_own_options(irs, tmp_path, capsys):
+    (tmp_path / "val.txt").write_text("gone.png 1\n")
+    arguments = ("--name", NAME, "--model_dir", irs, "-o", tmp_path, "--precisions", "FP32-INT8")
+    _, _, err = run(capsys, *arguments, "--dataset_dir", tmp_path)
+    assert "Give the folder that they are in with --dataset_dir, and the list with -a." in err
 
 
 @pytest.mark.parametrize(

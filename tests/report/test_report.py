@@ -20,8 +20,16 @@ import pytest
 from omz.demos.common.statistics import Samples
 from omz.demos.common.topk import Prediction
 from omz.errors import UsageError
+from omz.quantizer.options import command_options
 from omz.report import command
-from omz.report.collect import Options, collect, quantization, sample_pictures
+from omz.report.collect import (
+    Options,
+    collect,
+    find_dataset,
+    find_evaluation,
+    quantization,
+    sample_pictures,
+)
 from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
 from omz.report.html import megabytes, percent, render, thousands
 from omz.zoo import catalogue
@@ -386,6 +394,74 @@ def test_commands_name_every_step_with_the_paths_that_were_given() -> None:
         f"omz_quantizer --name {NAME} --model_dir 'my irs' --dataset_dir val --precisions FP16-INT8",
         f"omz report --name {NAME} --model_dir 'my irs' --source val --subsample 50 --device GPU",
     ]
+
+
+def test_commands_have_the_options_that_the_irs_were_made_with() -> None:
+    """What is left at its default, or is not of the quantizer's making, is left out."""
+    usual = {
+        "preset": "performance", "bias_correction": "full", "overflow_fix": "first_layer", "target_device": "CPU",
+        "subset_size": "297", "unreadable": "3", "seed": "0",
+    }  # fmt: skip
+    other = usual | {
+        "preset": "mixed", "bias_correction": "fast", "bias_correction_chosen": "yes", "overflow_fix": "off",
+        "subset_size": "50", "seed": "7", "max_drop": "0.01",
+    }  # fmt: skip
+    findings = nasty_findings()
+    exact, quantized = findings.variants
+    variants = [
+        exact,
+        replace(quantized, precision="FP32-INT8", quantization=usual),
+        replace(quantized, quantization=other),
+    ]
+    words = ["--name", NAME, "-s", "val", "-a", "val/my.txt", "--label_order", "imagenet_2015"]
+    args = command.build_parser().parse_args(words)
+    made = [shlex.join(one) for one in command.commands(replace(findings, variants=variants), args)]
+    data = "--annotations val/my.txt --label_order imagenet_2015"
+    assert made[2:] == [
+        f"omz_quantizer --name {NAME} --dataset_dir val {data} --precisions FP32-INT8",
+        f"omz_quantizer --name {NAME} --dataset_dir val {data} --preset mixed --bias_correction fast "
+        "--overflow_fix off --max_drop 0.01 --subset_size 53 --seed 7 --precisions FP16-INT8",
+        f"omz report --name {NAME} --source val {data}",
+    ]
+    gpu = usual | {"target_device": "GPU", "overflow_fix": "off"}
+    assert command_options(gpu) == ["--target_device", "GPU"]
+    hostile = usual | {"preset": "x; rm -rf /", "subset_size": "many", "target_device": "TPU", "seed": "\n"}
+    assert command_options(hostile) == ["--target_device", "TPU", "--subset_size", "many"]
+
+
+def test_list_and_order_of_the_data(
+    converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = catalogue.packaged_root() / "samples" / NAME
+    for name in ("val.txt", "val.csv"):
+        (tmp_path / name).write_text(
+            "".join((sample / "heldout.txt").read_text().splitlines(keepends=True)[:20])
+        )
+    shutil.copytree(sample / "heldout", tmp_path / "heldout")
+    words = ["--name", NAME, "-m", str(converted), "-o", str(tmp_path / "r.html"), "-s", str(tmp_path)]
+    words += ["-time", "0.1", "--precisions", "FP16"]
+    (tmp_path / "val15.txt").write_text("")
+    (tmp_path / "val.txt").rename(tmp_path / "mine.txt")
+    assert command.main(words) == 1
+    assert "Choose one with -a." in capsys.readouterr().err
+    words += ["-a", str(tmp_path / "mine.txt"), "--label_order", "digits_red_blue"]
+    assert command.main(words) == 0
+    assert "on 20 pictures of digits" in (tmp_path / "r.html").read_text()
+
+
+def test_a_list_without_pictures_is_wrong_usage(tmp_path: Path) -> None:
+    root = catalogue.packaged_root()
+    model = catalogue.load_model(root / "public/se-resnext-50/model.yml", root)
+    options = Options(tmp_path, annotations=tmp_path / "val.txt")
+    evaluation = find_evaluation(model, options)
+    assert evaluation
+    with pytest.raises(UsageError, match="with --source"):
+        find_dataset(model, evaluation, options)
+
+
+def test_page_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path, capsys) -> None:
+    assert command.main(["--name", NAME, "-m", str(tmp_path), "-o", str(tmp_path)]) == 2
+    assert f"--output {tmp_path}: is a folder" in capsys.readouterr().err
 
 
 def test_how_an_ir_was_quantized_is_read_off_it(converted: Path, tmp_path: Path) -> None:

@@ -60,6 +60,12 @@ def test_list_file(zoo, tmp_path):
     assert chosen(zoo, "--list", str(path)) == ["beta", "alpha-1", "alpha-2"]
 
 
+def test_list_file_with_a_byte_order_mark(zoo, tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("beta\n", encoding="utf-8-sig")
+    assert chosen(zoo, "--list", str(path)) == ["beta"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -8,13 +8,15 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
 from omz.demos.common.devices import PRECISIONS as EXECUTION_PRECISIONS
-from omz.demos.common.options import count
+from omz.demos.common.options import requests
 from omz.errors import InferenceError, UsageError, ZooError
+from omz.files import check_writable
 from omz.zoo.selection import add_selection_arguments, is_made, parse_precisions, print_all, selected_models
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFIG_FILE = "accuracy-check.yml"
-FOLDERS = ("FP32", "FP16", "FP32-INT8", "FP16-INT8")
+#: Options that name a file to write, or - for stdout.
+OUTPUTS = ("json", "csv", "predictions")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,6 +43,10 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "-c", "--config", type=Path, metavar="FILE", help="an accuracy-check.yml, in place of --name"
     )
+    group.add_argument(
+        "--entry", default="", metavar="NAME",
+        help="which of the models in the accuracy-check.yml (default: the first for OpenVINO)",
+    )  # fmt: skip
     group.add_argument(
         "-m", "--models", type=Path, default=Path(), metavar="DIR",
         help="tree of converted models, folder of IRs, or one .xml file (default: the working directory)",
@@ -74,7 +81,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="default: the device chooses",
     )  # fmt: skip
     group.add_argument(
-        "-nireq", "--num_infer_requests", type=count, default=0, metavar="N", help="infer requests in flight"
+        "-nireq",
+        "--num_infer_requests",
+        type=requests,
+        default=0,
+        metavar="N",
+        help="infer requests in flight",
     )
     group.add_argument(
         "--resume", type=Path, nargs="?", const=Path(".accuracy_check"), metavar="DIR",
@@ -91,7 +103,10 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--csv", metavar="FILE", help="write the results as CSV; - for stdout, instead of the text"
     )
-    group.add_argument("--predictions", metavar="FILE", help="write the answer for every picture as CSV")
+    group.add_argument(
+        "--predictions", metavar="FILE",
+        help="write the answer for every picture as CSV; - for stdout, instead of the text",
+    )  # fmt: skip
     add_common_arguments(parser)
     return parser
 
@@ -128,55 +143,90 @@ def _check(args: argparse.Namespace) -> int:
     if args.print_all:
         print_all(args)
         return SUCCESS
+    _check_usage(args)
+    results: list[Result] = []
+    failed: list[str] = []
+    for job in _jobs(args):
+        measured, failures = _check_model(job, args)
+        results += measured
+        failed += failures
+    return report_failures(failed + _write(results, failed, args))
+
+
+def _write(results: Sequence[Result], failed: Sequence[str], args: argparse.Namespace) -> list[str]:
+    """Write all outputs that were asked for, whatever becomes of the others; return what failed."""
+    from omz.accuracy.output import predictions_csv, results_csv, results_json, write_text
+
+    texts: dict[str, Callable[[], str]] = {
+        "json": lambda: results_json(results, failed),
+        "csv": lambda: results_csv(results),
+        "predictions": lambda: predictions_csv(results),
+    }
+    unwritten: list[str] = []
+    for name in OUTPUTS:
+        if target := getattr(args, name):
+            with _collected(f"--{name}", unwritten):
+                write_text(target, texts[name]())
+    return unwritten
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A model to measure: its accuracy-check.yml, and its name and place in a tree where a descriptor tells them."""
+
+    config: Path
+    name: str = ""
+    subdirectory: Path | None = None
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    """Check what needs no model and no data.
+
+    Raises:
+        UsageError: Options contradict each other, or an output cannot be written.
+    """
     if is_made(args) == (args.config is not None):
         raise UsageError("expected either -c FILE or a choice of models with --name, --list or --all")
     if args.precisions is not None:
+        from omz.accuracy.irs import is_file
+
         parse_precisions(args.precisions)
-    if args.json == args.csv == "-":
-        raise UsageError("--json - and --csv - exclude each other")
-    from omz.accuracy.output import predictions_csv, results_csv, to_json, write_text
-    from omz.demos.common.writers import write_json
-
-    results: list[Result] = []
-    failed: list[str] = []
-    for name, config in _configurations(args):
-        measured, failures = _check_model(name, config, args)
-        results += measured
-        failed += failures
-    if args.json:
-        write_json(args.json, {"results": [to_json(result) for result in results], "failed": failed})
-    if args.csv:
-        write_text(args.csv, results_csv(results))
-    if args.predictions:
-        write_text(args.predictions, predictions_csv(results))
-    return report_failures(failed)
+        if is_file(args.models):
+            raise UsageError(f"-m {args.models} is one IR; --precisions chooses among those of a folder")
+    given = {f"--{name}": getattr(args, name) for name in OUTPUTS if getattr(args, name)}
+    to_stdout = [option for option, target in given.items() if target == "-"]
+    if len(to_stdout) > 1:
+        raise UsageError(f"{' - and '.join(to_stdout)} - exclude each other: there is one stdout")
+    for option, target in given.items():
+        if target != "-":
+            check_writable(Path(target), option)
 
 
-def _configurations(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
-    """Yield the name of each model ('' to take it from the file) and its accuracy-check.yml."""
+def _jobs(args: argparse.Namespace) -> Iterator[_Job]:
     if args.config:
-        yield "", args.config
+        yield _Job(args.config)
         return
     for model in selected_models(args):
-        yield model.name, model.directory / CONFIG_FILE
+        yield _Job(model.directory / CONFIG_FILE, model.name, Path(model.subdirectory))
 
 
-def _check_model(name: str, config: Path, args: argparse.Namespace) -> tuple[list[Result], list[str]]:
+def _check_model(job: _Job, args: argparse.Namespace) -> tuple[list[Result], list[str]]:
     """Measure all IRs of a model; return the results, and what failed in a line each."""
     from omz.accuracy.config import load_evaluation
+    from omz.accuracy.irs import find_irs
 
     results: list[Result] = []
     failed: list[str] = []
-    with _collected(name or CONFIG_FILE, failed):
-        evaluation = load_evaluation(config)
-        irs = find_irs(args.models, name or evaluation.model, args.precisions)
+    with _collected(job.name or CONFIG_FILE, failed):
+        evaluation = load_evaluation(job.config, name=args.entry)
+        irs = find_irs(args.models, job.name or evaluation.model, args.precisions, job.subdirectory)
         dataset = _dataset(evaluation, args)
         for precision, xml in irs.items():
             with _collected(f"{evaluation.model} {precision}", failed):
                 result = _measure(precision, xml, evaluation, dataset, args)
                 results.append(result)
                 failed.extend(_verdicts(result, args.tolerance))
-    if results and "-" not in (args.json, args.csv):
+    if results and "-" not in (args.json, args.csv, args.predictions):
         from omz.accuracy.output import print_results
         from omz.demos.common.console import console
 
@@ -189,48 +239,11 @@ def _collected(what: str, failed: list[str]) -> Iterator[None]:
     """Turn an error into a line of ``failed``: one failing model does not stop the others."""
     try:
         yield
-    except ZooError as error:
+    except BrokenPipeError:  # the reader of our output has gone
+        raise
+    except (ZooError, OSError) as error:
         log.debug("%s", what, exc_info=True)
         failed.append(f"{what}: {describe(error)}")
-
-
-def find_irs(root: Path, name: str, precisions: str | None = None) -> dict[str, Path | None]:
-    """Return the IRs of a model by precision.
-
-    Args:
-        root: Tree of converted models, folder of IRs, or one .xml file.
-        name: Of the model.
-        precisions: ``FP32,FP16-INT8``; None for all that are there.
-
-    Returns:
-        The path of each IR, None for a precision that was asked for and is not there.
-
-    Raises:
-        InferenceError: There is no IR at all.
-    """
-    from omz.demos.common.locate import FOLDERS as TREES
-
-    wanted = [part.strip() for part in precisions.split(",")] if precisions else list(FOLDERS)
-    if root.suffix == ".xml" or root.is_file():
-        return {root.parent.name if root.parent.name in FOLDERS else root.name: root}
-    places = [root / tree / name for tree in TREES] + [root / name, root]
-    found = {
-        precision: next(
-            (xml for place in places if (xml := place / precision / f"{name}.xml").is_file()), None
-        )
-        for precision in wanted
-    }
-    if precisions is None:
-        found = {precision: xml for precision, xml in found.items() if xml}
-        alone = root / f"{name}.xml"
-        if not found and alone.is_file():
-            return {alone.name: alone}
-    if not any(found.values()):
-        raise InferenceError(
-            f"no IR {name}.xml in {root.resolve()}. Make it with:\n"
-            f"omz_downloader --name {name} && omz_converter --name {name}"
-        )
-    return dict(found)
 
 
 def _dataset(evaluation: Evaluation, args: argparse.Namespace) -> Dataset:
@@ -256,7 +269,7 @@ def _measure(
         raise InferenceError(
             f"no such IR in {args.models.resolve()}. Make it with omz_converter or omz_quantizer."
         )
-    ks = tuple(sorted({1, RANKS, *(metric.top_k for metric in evaluation.metrics)}))
+    asked = {metric.top_k for metric in evaluation.metrics}
     resume = args.resume and args.resume / f"{evaluation.model}-{precision}.jsonl"
     with _progress_bar(f"{evaluation.model} {precision}", args.quiet) as progress:
         report = evaluate(
@@ -266,7 +279,7 @@ def _measure(
             device=args.device,
             precision=args.infer_precision,
             requests=args.num_infer_requests,
-            ranks=max(ks),
+            ranks=max(RANKS, *asked, 1),
             resume=resume,
             progress=progress,
         )
@@ -274,10 +287,12 @@ def _measure(
         log.warning("%s", line)
     if text := advice(report):
         log.warning("%s", text)
-    references = evaluation.references
-    return Result(
-        evaluation.model, precision, report, references, tuple(k for k in ks if k <= len(report.labels))
-    )
+    classes = len(report.labels)
+    for k in sorted(asked):
+        if k >= classes:
+            log.warning("%s: top-%d says nothing of a network with %d classes", evaluation.model, k, classes)
+    ks = sorted({1, *asked, *([RANKS] if classes > RANKS else [])})
+    return Result(evaluation.model, precision, report, evaluation.references, tuple(ks))
 
 
 def _verdicts(result: Result, tolerance: float | None) -> Iterator[str]:

@@ -7,6 +7,7 @@ an adapter that is not known is an error.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from omz.errors import DescriptorError
 from omz.zoo.validation import validated
 from omz.zoo.yaml_file import read_yaml
+
+_log = logging.getLogger(__name__)
 
 #: ``dlsdk`` is what OpenVINO's launcher was called before 2022.
 LAUNCHER_NAMES = {"openvino": ("openvino", "dlsdk")}
@@ -207,7 +210,7 @@ def load_evaluation(path: Path, launcher: str = "openvino", name: str = "") -> E
     Args:
         path: The file, as Open Model Zoo publishes it.
         launcher: ``openvino`` (also written ``dlsdk``) for what measures the IR; ``caffe`` and others for the original.
-        name: The entry's name, where several are for that launcher; the first by default.
+        name: The entry's name, where several are for that launcher; the first by default, with a warning.
 
     Raises:
         DescriptorError: There is no such entry, or something in it is not known; names the file, the key and why.
@@ -217,6 +220,15 @@ def load_evaluation(path: Path, launcher: str = "openvino", name: str = "") -> E
     fitting = [entry for entry in entries if _frameworks(entry) & set(wanted)]
     if name:
         fitting = [entry for entry in fitting if entry.get("name") == name]
+    elif len(fitting) > 1:
+        first, *others = (f"{entry.get('name')!r}"[:80] for entry in fitting)
+        _log.warning(
+            "%s: takes the first model for %s, %s; also there: %s (--entry of accuracy_check chooses)",
+            path,
+            launcher,
+            first,
+            ", ".join(others),
+        )
     if not fitting:
         there = ", ".join(
             f"{entry.get('name')} ({', '.join(sorted(_frameworks(entry))) or 'a module'})"

@@ -2,7 +2,7 @@
 
 * a list of pictures and classes, lines ``<picture> <class index>`` (``val.txt``), beside or above the pictures;
 * a CSV file, with or without a heading: picture, and class index, wnid or name (also Kaggle's of ImageNet);
-* a folder for each class, named by its wnid or its name (ImageFolder);
+* a folder for each class, named by its wnid or its name, with folders in it as may be (ImageFolder);
 * a folder for itself, with the toolkit's bundled digits.
 
 Indexes in a list are those of some order of the classes, not always the network's: see
@@ -11,19 +11,25 @@ Indexes in a list are those of some order of the classes, not always the network
 
 from __future__ import annotations
 
+import logging
+import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from omz.accuracy import label_order as orders
 from omz.accuracy.definitions import Definition
 from omz.accuracy.lists import Row, read_list
+from omz.accuracy.picture_facts import is_regular
+from omz.command import printable
 from omz.demos.common.images import SUFFIXES
 from omz.demos.common.sources import natural_key
 from omz.errors import InferenceError
 from omz.zoo import catalogue
 from omz.zoo.labels import Label, load_labels
+
+_log = logging.getLogger(__name__)
 
 #: Names that lists of pictures and classes usually have, beside the one in the definition.
 LIST_NAMES = ("val.txt", "val15.txt", "ILSVRC2017_val.txt", "LOC_val_solution.csv", "val.csv", "labels.csv")
@@ -71,6 +77,7 @@ def open_dataset(
     seed: int = 0,
     label_order: str = "",
     annotations: Path | None = None,
+    source_option: str = "-s",
 ) -> Dataset:
     """Find a dataset's pictures and their classes.
 
@@ -82,6 +89,7 @@ def open_dataset(
         seed: For the choice of samples.
         label_order: Name of the class list that a list's indexes follow; found out by default.
         annotations: The list of pictures and classes; looked for by default.
+        source_option: What names the source on the command line, for messages.
 
     Raises:
         InferenceError: There is no source, it is not of a known form, or a class in it is not the network's; names
@@ -90,14 +98,16 @@ def open_dataset(
     """
     names = labels or definition.labels
     classes = load_labels(names)
-    source = _source(definition, source)
+    source = _source(definition, source, source_option)
     if source.is_file():
         annotations, source = annotations or source, source.parent
     found = annotations or _find_list(source, definition)
     if found:
         rows = read_list(found)
         order, note = orders.find_order(rows, classes, names, found, label_order)
-        samples = _from_list(found, rows, source, definition, _classifier(found, classes, order))
+        locate = _locator(found, rows, source, definition, source_option)
+        class_of = _classifier(found, classes, order)
+        samples = [Sample(locate(row.picture), class_of(row)) for row in rows]
     else:
         order, note = "", f"classes by the names of {source}'s folders"
         samples = _from_folders(source, definition, classes)
@@ -121,11 +131,11 @@ def take(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
     return replace(dataset, samples=tuple(dataset.samples[place] for place in chosen))
 
 
-def _source(definition: Definition, source: Path | None) -> Path:
+def _source(definition: Definition, source: Path | None, option: str) -> Path:
     if source is None:
         if not definition.bundled:
             raise InferenceError(
-                f"dataset {definition.name!r} does not come with the toolkit. Give its folder with -s."
+                f"dataset {definition.name!r} does not come with the toolkit. Give its folder with {option}."
             )
         source = catalogue.packaged_root() / definition.bundled
     if not source.exists():
@@ -163,40 +173,50 @@ def _classifier(where: Path, classes: Sequence[Label], order: str) -> Callable[[
                     f"{where}: line {row.line}: class {row.label}; expected 0 to {len(by_index) - 1}.{hint}"
                 )
             return by_index[row.label]
-        found = by_name.get(_normal(row.label))
-        if found is None:
+        found = by_name.get(_normal(row.label), ())
+        if not found:
             raise InferenceError(f"{where}: line {row.line}: {row.label[:80]!r} is no class of the network")
-        return found
+        if len(found) > 1:
+            raise InferenceError(
+                f"{where}: line {row.line}: {row.label[:80]!r} is the name of classes {_joined(found)}. "
+                "Give the index or the wnid."
+            )
+        return found[0]
 
     return class_of
 
 
-def _by_name(classes: Iterable[Label]) -> dict[str, int]:
-    """Return the index of each class by its wnid, its full text and each of its names; the first class wins."""
-    found: dict[str, int] = {}
+def _by_name(classes: Iterable[Label]) -> dict[str, list[int]]:
+    """Return the classes that a wnid, a full text or a name may stand for, by index.
+
+    ImageNet has two classes 'crane'. A class's first name and its full text go before the other names of others.
+    """
+    found: dict[str, list[int]] = {}
     classes = list(classes)
-    for label in classes:
-        if label.wnid:
-            found[label.wnid] = label.index
-    for texts in (lambda one: [one.names[0], ", ".join(one.names)], lambda one: one.names[1:]):
+    for texts in (
+        lambda one: [one.wnid] if one.wnid else [],
+        lambda one: [one.names[0], ", ".join(one.names)],
+        lambda one: one.names[1:],
+    ):
+        here: dict[str, set[int]] = {}
         for label in classes:
             for text in texts(label):
-                found.setdefault(_normal(text), label.index)
+                here.setdefault(_normal(text), set()).add(label.index)
+        found = {name: sorted(indexes) for name, indexes in here.items()} | found
     return found
+
+
+def _joined(indexes: Sequence[int]) -> str:
+    return " and ".join(map(str, indexes))
 
 
 def _normal(text: str) -> str:
     return " ".join(text.lower().replace("_", " ").split())
 
 
-def _from_list(
-    where: Path, rows: Sequence[Row], source: Path, definition: Definition, class_of: Callable[[Row], int]
-) -> list[Sample]:
-    locate = _locator(where, rows, source, definition)
-    return [Sample(locate(row.picture), class_of(row)) for row in rows]
-
-
-def _locator(where: Path, rows: Sequence[Row], source: Path, definition: Definition) -> Callable[[str], Path]:
+def _locator(
+    where: Path, rows: Sequence[Row], source: Path, definition: Definition, option: str
+) -> Callable[[str], Path]:
     """Find out which folder a list's names are relative to, and whether with their folders.
 
     Raises:
@@ -209,12 +229,12 @@ def _locator(where: Path, rows: Sequence[Row], source: Path, definition: Definit
         for folder in folders:
             for name in (row.picture, Path(row.picture).name):
                 for suffix in suffixes:
-                    if (folder / (name + suffix)).is_file():
+                    if is_regular(folder / (name + suffix)):
                         flat = name != row.picture
                         return lambda text: folder / ((Path(text).name if flat else text) + suffix)
     raise InferenceError(
-        f"{where}: its pictures, such as {rows[0].picture[:80]}, are not in {source}. "
-        "Give the folder that they are in with -s, and the list with -a."
+        f"{where}: its pictures, such as {printable(rows[0].picture[:80])}, are not in {source}. "
+        f"Give the folder that they are in with {option}, and the list with -a."
     )
 
 
@@ -237,16 +257,45 @@ def _from_folders(source: Path, definition: Definition, classes: Sequence[Label]
                 f"{root}: folder {strange[0]!r} is no class of the network ({len(strange)} such folders). "
                 "Name folders by wnid or class name, or move the others away."
             )
-        samples = [
-            Sample(path, label)
-            for folder, label in sorted(known.items(), key=lambda pair: (pair[1], pair[0]))
-            for path in sorted(folder.iterdir(), key=natural_key)
-            if path.is_file() and path.suffix.lower() in SUFFIXES
-        ]
+        for folder, indexes in known.items():
+            if len(indexes) > 1:
+                raise InferenceError(
+                    f"{root}: folder {folder.name!r} has the name of classes {_joined(indexes)}. Name it by its wnid."
+                )
+        samples: list[Sample] = []
+        others: list[Path] = []
+        for folder, (label, *_) in sorted(known.items(), key=lambda pair: (pair[1], pair[0])):
+            for path in _files(folder):
+                if path.suffix.lower() in SUFFIXES:
+                    samples.append(Sample(path, label))
+                else:
+                    others.append(path)
+        if others:
+            _log.warning(
+                "%s: %d files are left out, their suffixes are not those of pictures (%s)",
+                root,
+                len(others),
+                printable(f"such as {others[0].relative_to(root)}"),
+            )
         if samples:
             return samples
         raise InferenceError(f"{root}: the folders of classes hold no picture")
     raise InferenceError(
         f"{source}: expected a folder for each class (by wnid or name), or a list of pictures and classes "
         f"({', '.join(dict.fromkeys([definition.annotation_file or 'val.txt', *LIST_NAMES]))}; -a FILE for others)"
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield all files below a folder, in natural order; links to folders are followed, but not in circles."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(place, name) for name in names]
+    yield from sorted(
+        found, key=lambda path: [natural_key(Path(part)) for part in path.relative_to(folder).parts]
     )

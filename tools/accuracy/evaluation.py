@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from omz.accuracy.label_order import orders_of
 from omz.accuracy.metrics import ClassAccuracy, Proportion, per_class, top_k_correct
 from omz.accuracy.picture_facts import picture_facts
+from omz.command import printable
 from omz.errors import InferenceError
 from omz.zoo.labels import load_labels
 
@@ -192,11 +194,14 @@ def input_shape(xml: Path) -> tuple[int, ...]:
     import openvino as ov
 
     from omz.demos.common.locate import find_model
-    from omz.demos.common.model import one_line
+    from omz.demos.common.model import one_line, read_network
 
+    if Path(xml).suffix != ".xml" and Path(xml).is_file():
+        raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
-    with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
-        shape = ov.Core().read_model(path).input(0).partial_shape
+    network = read_network(ov.Core(), path)
+    with one_line(f"{path}: has no input"):
+        shape = network.input(0).partial_shape
     sizes = [] if shape.rank.is_dynamic else [side.get_length() if side.is_static else 0 for side in shape]
     if len(sizes) != 4 or 0 in sizes[1:] or 3 not in (sizes[1], sizes[3]):
         raise InferenceError(
@@ -264,8 +269,8 @@ def _frames(
 
 
 def _problem(sample: Sample, error: Exception) -> Problem:
-    kind = UNREADABLE if sample.path.is_file() else MISSING
-    return Problem(sample.path, kind, str(error))
+    kind = UNREADABLE if os.path.exists(sample.path) else MISSING  # noqa: PTH110 - pathlib's raises for odd names
+    return Problem(sample.path, kind, printable(str(error)))
 
 
 def _report(

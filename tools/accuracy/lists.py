@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from omz.demos.common.images import SUFFIXES
 from omz.errors import InferenceError
 from omz.files import read_bounded
 
@@ -45,7 +46,7 @@ def read_list(path: Path) -> list[Row]:
 def _lines(path: Path, text: str) -> list[Row]:
     rows = []
     for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
+        if not line.strip() or _is_comment(line):
             continue
         picture, _, label = line.strip().replace("\t", " ").rpartition(" ")
         if not picture or not _INDEX.fullmatch(label):
@@ -54,6 +55,15 @@ def _lines(path: Path, text: str) -> list[Row]:
             )
         rows.append(Row(_plain(picture), int(label), number))
     return rows
+
+
+def _is_comment(line: str) -> bool:
+    """Tell whether a line is a comment: '#1.png 7' and '# 1.png 7' are pictures, '# those of class 7' is none."""
+    if not line.startswith("#"):
+        return False
+    picture, _, label = line.strip().replace("\t", " ").rpartition(" ")
+    named = picture[1:2].strip() or Path(picture).suffix.lower() in SUFFIXES
+    return not (picture and named and _INDEX.fullmatch(label))
 
 
 def _csv_rows(path: Path, text: str) -> list[Row]:

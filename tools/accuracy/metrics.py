@@ -51,7 +51,7 @@ def wilson(correct: int, count: int, z: float = Z95) -> tuple[float, float]:
     """Return Wilson's score interval of a proportion (Wilson 1927); (0, 1) of nothing.
 
     >>> [round(bound, 4) for bound in wilson(355, 360)]
-    [0.9679, 0.994]
+    [0.9679, 0.9941]
     """
     if not count:
         return 0.0, 1.0

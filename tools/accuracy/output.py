@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omz.accuracy.advice import advice
 from omz.accuracy.metrics import confusions, worst_classes
+from omz.command import printable, shortened
 from omz.demos.common.statistics import round_to_three, three_digits
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 LISTED = 10
 NAMED = 20  # problems on stderr; the JSON has all
+MAX_MESSAGE = 400  # letters of such a line; names in a list may be of any length
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Result:
 
     Attributes:
         model: Name of the model.
-        precision: Of the IR's folder, such as FP16-INT8; its file name where it is in no such folder.
+        precision: Of the IR, such as FP16-INT8; see :func:`omz.accuracy.irs.precision_of`.
         report: See :func:`omz.accuracy.evaluation.evaluate`.
         references: The published accuracy by k, as a share.
         ks: For which k to tell the accuracy.
@@ -60,12 +64,12 @@ def print_results(out: Console, results: Sequence[Result]) -> None:
     out.print(f"\n{title}", style="bold", soft_wrap=True)
     out.print(_table(results))
     for note in dict.fromkeys(note for one in results for note in one.report.dataset.notes):
-        out.print(f"  {note}", soft_wrap=True)
+        out.print(f"  {printable(note)}", soft_wrap=True)
     if len(report.dataset.samples) < report.dataset.total:
         chosen = f"{len(report.dataset.samples)} of the dataset's {report.dataset.total} pictures, chosen at random"
         out.print(f"  {chosen}", soft_wrap=True)
     for fact, paths in report.peculiar.items():
-        out.print(f"  {len(paths)} {fact}, such as {paths[0].name}", soft_wrap=True)
+        out.print(f"  {len(paths)} {fact}, such as {printable(paths[0].name)}", soft_wrap=True)
     _print_errors(out, report)
 
 
@@ -127,7 +131,7 @@ def _print_errors(out: Console, report: Report) -> None:
 def problem_lines(report: Report) -> Iterator[str]:
     """Yield a line for each picture that could not be measured, up to :data:`NAMED`, and one on how many more."""
     for problem in report.problems[:NAMED]:
-        yield f"{problem.kind}: {problem.message}"
+        yield f"{problem.kind}: {shortened(printable(problem.message), MAX_MESSAGE)}"
     kinds = [problem.kind for problem in report.problems]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
     if kinds:
@@ -236,11 +240,22 @@ def _csv(rows: Iterator[list[object]]) -> str:
     return text.getvalue()
 
 
+def results_json(results: Sequence[Result], failed: Sequence[str]) -> str:
+    """Return all results as a JSON document, with a line for each failure."""
+    content = {"results": [to_json(result) for result in results], "failed": failed}
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_text(target: str, text: str) -> None:
-    """Write a file whole or not at all, or to stdout for ``-``."""
+    r"""Write a file whole or not at all, or to stdout for ``-``; what is no UTF-8 in a file's name is escaped.
+
+    Such a byte, 0xff say, is written as ``\udcff``: in JSON that is the same name again.
+    """
     from omz.demos.common.writers import write_bytes
 
+    data = text.encode(errors="backslashreplace")
     if target == "-":
-        print(text, end="")
+        sys.stdout.write(data.decode())
+        sys.stdout.flush()  # a full disk is told here, not when all is over
     else:
-        write_bytes(Path(target), text.encode())
+        write_bytes(Path(target), data)

@@ -9,9 +9,12 @@ picture that is grey below. So such pictures are counted.
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+
+from omz.errors import InferenceError
 
 #: Headers beyond are not looked at; EXIF segments of 64 kB and a large colour profile fit in.
 MAX_HEADER_BYTES = 1 << 20
@@ -22,9 +25,35 @@ _ORIENTATION = 0x112
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame, of any kind of compression
 
 
+def check_file(path: Path) -> None:
+    """Check that a picture is a regular file: who opens a FIFO or a device may wait for ever.
+
+    Raises:
+        InferenceError: It is none, or no file can have such a name.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InferenceError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # of a NUL in the name
+        raise InferenceError(f"{path}: {error}") from error
+    if not stat.S_ISREG(mode):
+        raise InferenceError(f"{path}: is no regular file")
+
+
+def is_regular(path: Path) -> bool:
+    """Tell whether :func:`check_file` lets a picture pass."""
+    try:
+        check_file(path)
+    except InferenceError:
+        return False
+    return True
+
+
 def picture_facts(path: Path) -> tuple[str, ...]:
     """Return which of the above a picture is; () if it is unreadable."""
     try:
+        check_file(path)
         with path.open("rb") as file:
             head = file.read(4096)
             if not head.startswith(b"\xff\xd8"):
@@ -34,7 +63,7 @@ def picture_facts(path: Path) -> tuple[str, ...]:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(_frame_at(head), size - TAIL_BYTES))  # a thumbnail in the header has an end, too
             ends = b"\xff\xd9" in file.read()
-    except OSError:
+    except (OSError, InferenceError):
         return ()
     return facts_of(head) if ends else (*facts_of(head), CUT)
 

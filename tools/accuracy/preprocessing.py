@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from omz.accuracy.picture_facts import check_file
 from omz.demos.common import opencv
 from omz.demos.common.images import MAX_FILE_BYTES, read_image
 from omz.errors import InferenceError
@@ -78,6 +79,7 @@ class Preparation:
         Raises:
             InferenceError: The picture cannot be decoded, or comes out in another size.
         """
+        check_file(path)
         image = self.apply(read_by_pillow(path) if self.reader == "pillow_imread" else read_image(path))
         if image.shape[:2] != (self.height, self.width):
             raise InferenceError(f"{path}: {self._unfit(image)}")

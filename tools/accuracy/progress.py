@@ -1,6 +1,7 @@
 """The answers so far, in a file: an interrupted evaluation goes on where it was.
 
-The first line is a digest of all that the answers depend on: network, pictures and classes, preprocessing, device.
+The first line is a digest of all that the answers depend on: network, pictures (their names, sizes and times) and
+classes, preprocessing, device.
 After it comes a line for each picture. A line cut off by the interruption, or a file of other settings, is left out.
 """
 
@@ -76,13 +77,26 @@ def open_progress(
     with writing(path, InferenceError):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w", encoding="utf-8")
-    with file:
+    with _closing(path, file):
         with writing(path, InferenceError):
             file.write(json.dumps({"evaluation": digest}) + "\n")
             for place, (ranking, score) in answers.items():
                 file.write(json.dumps([place, ranking, score]) + "\n")
             file.flush()
         yield Progress(answers, path, file)
+
+
+@contextmanager
+def _closing(path: Path, file: TextIO) -> Iterator[None]:
+    """Close a file in the end; that writes, too, and a full disk may refuse it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # the first error tells more
+            file.close()
+        raise
+    with writing(path, InferenceError):
+        file.close()
 
 
 def digest_of(classifier: Classifier, dataset: Dataset, prepare: Preparation, ranks: int) -> str:
@@ -97,13 +111,24 @@ def digest_of(classifier: Classifier, dataset: Dataset, prepare: Preparation, ra
         prepare.reader,
         [step.model_dump() for step in prepare.steps],
         [prepare.width, prepare.height, ranks],
-        [[str(sample.path), sample.label] for sample in dataset.samples],
+        [[str(sample.path), sample.label, *_state(sample.path)] for sample in dataset.samples],
     ]
     whole.update(json.dumps(settings).encode())
     return whole.hexdigest()
 
 
+def _state(path: Path) -> tuple[int, ...]:
+    """Return a picture's size and when it was written last, in nanoseconds; () if it is not there."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):  # ValueError: of a NUL in the name
+        return ()
+    return facts.st_size, facts.st_mtime_ns
+
+
 def _read(path: Path, digest: str, samples: int) -> dict[int, Kept]:
+    if not path.is_file():  # also a pipe or a device, which may have no end
+        return {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

@@ -21,6 +21,7 @@ from omz.command import (
     run,
 )
 from omz.errors import UsageError, ZooError
+from omz.files import check_writable
 from omz.quantizer.options import (
     BIAS_CORRECTIONS,
     DEFAULT_SUBSET,
@@ -52,6 +53,13 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--dataset_dir", type=Path, metavar="DIR",
         help="pictures, laid out as accuracy_check takes them; not needed for the bundled digits",
+    )  # fmt: skip
+    group.add_argument(
+        "-a", "--annotations", type=Path, metavar="FILE", help="the list of pictures and classes"
+    )
+    group.add_argument(
+        "--label_order", default="", metavar="LIST",
+        help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out)",
     )  # fmt: skip
     group.add_argument(
         "-o", "--output_dir", type=Path, metavar="DIR", help="root of the new IRs (default: the model_dir)"
@@ -172,13 +180,20 @@ def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quanti
             f"{task.xml}: is not there. Make it with: "
             f"{shlex.join(['omz_converter', '--name', task.model.name, '--precisions', precision])}"
         )
+    check_writable(task.output, "--output_dir")
     evaluation = load_evaluation(task.model.directory / "accuracy-check.yml")
     definition = load_definition(evaluation.dataset, args.definitions)
     if args.dataset_dir is None and not definition.bundled:
         raise UsageError(
             f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --dataset_dir"
         )
-    dataset = open_dataset(definition, args.dataset_dir)
+    dataset = open_dataset(
+        definition,
+        args.dataset_dir,
+        label_order=args.label_order,
+        annotations=args.annotations,
+        source_option="--dataset_dir",
+    )
     if options.max_drop is not None:
         for note in dataset.notes:
             log.info("%s", note)
@@ -190,6 +205,7 @@ def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quanti
         output=task.output,
         validation=dataset.samples,
         compress_to_fp16=task.precision.startswith("FP16"),
+        seed=args.seed,
     )
 
 

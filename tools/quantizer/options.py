@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from omz.errors import UsageError
@@ -10,6 +12,7 @@ DEVICES = ("CPU", "GPU", "NPU")
 PRESETS = ("performance", "mixed")
 BIAS_CORRECTIONS = ("fast", "full")
 OVERFLOW_FIXES = ("off", "first_layer", "all")
+_VALUE = re.compile(r"-?[\w.-]{1,40}")
 #: Of Open Model Zoo's quantizer.
 DEFAULT_SUBSET = 300
 
@@ -59,3 +62,38 @@ class Options:
     def effective_overflow_fix(self) -> str:
         """The overflow fix, chosen by the target and not by this machine: an IR is the same wherever it is made."""
         return self.overflow_fix or ("first_layer" if self.target_device == "CPU" else "off")
+
+
+def command_options(facts: Mapping[str, str]) -> list[str]:
+    """Return the options of ``omz_quantizer`` that an IR was made with, without those left at their defaults.
+
+    Args:
+        facts: What the IR says of its quantization; what the quantizer would not have written is left out.
+
+    >>> command_options({"preset": "mixed", "bias_correction": "fast", "overflow_fix": "first_layer", "seed": "7"})
+    ['--preset', 'mixed', '--seed', '7']
+    """
+    made = {name: value for name, value in facts.items() if _VALUE.fullmatch(value)}
+    target = made.get("target_device", "CPU")
+    defaults = {
+        "preset": Options().preset,
+        "bias_correction": "",
+        "overflow_fix": Options(target_device=target if target in DEVICES else "CPU").effective_overflow_fix,
+        "target_device": "CPU",
+        "max_drop": "",
+        "subset_size": str(DEFAULT_SUBSET),
+        "seed": "0",
+    }
+    if "bias_correction_chosen" not in made:  # the default is the network's
+        made.pop("bias_correction", None)
+    counts = [made.get(name, "0") for name in ("subset_size", "unreadable")]
+    if "subset_size" in made and all(
+        map(str.isdecimal, counts)
+    ):  # what could not be read was chosen all the same
+        made["subset_size"] = str(sum(map(int, counts)))
+    return [
+        word
+        for name, default in defaults.items()
+        if name in made and made[name] != default
+        for word in (f"--{name}", made[name])
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import openvino as ov
 
 from omz.converter.ir import write_ir
-from omz.demos.common.model import one_line
+from omz.demos.common.model import read_network
 from omz.errors import ConversionError, located
 from omz.quantizer import backend
 from omz.quantizer.calibration import Batches, Prepare, digest, readable
@@ -66,6 +66,7 @@ def quantize_model(
     output: Path,
     validation: Sequence[Sample] = (),
     compress_to_fp16: bool = False,
+    seed: int | None = None,
 ) -> Quantized:
     """Quantize a classifier.
 
@@ -79,6 +80,7 @@ def quantize_model(
         output: The ``.xml`` to write.
         validation: Pictures that a ``max_drop`` is measured on; those of the calibration by default.
         compress_to_fp16: Store what stays in floating point in half precision.
+        seed: With which the samples were chosen; it is only written down, for whoever makes the IR again.
 
     Raises:
         UsageError: NNCF is not installed.
@@ -88,13 +90,13 @@ def quantize_model(
     began = time.perf_counter()
     options = options or Options()
     version = backend.load().__version__
-    with one_line(f"{xml}: cannot be read"):
-        model = ov.Core().read_model(xml)
+    model = read_network(ov.Core(), xml)
     with located(str(xml)):
         batch, layout = _picture_input(model, options)
         chosen = readable(samples, prepare)
         calibration = [tensor for tensor, _ in Batches(chosen, prepare, batch, layout)]
-        correction = options.bias_correction or ("full" if has_squeeze_excitation(model) else "fast")
+        automatic = "full" if has_squeeze_excitation(model) else "fast"
+        correction = options.bias_correction or automatic
         fast = correction == "fast"
         top1_before = top1 = None
         back: list[str] = []
@@ -111,7 +113,12 @@ def quantize_model(
             _check_drop(top1_before - top1, options.max_drop, len(judges))
     del quantized.rt_info["nncf"]  # holds paths of this machine; what counts of it is written below
     name_by_place(quantized)
-    _describe(quantized, options, correction, chosen, version, back)
+    choice = {} if seed is None else {"seed": str(seed)}
+    if unreadable := len(samples) - len(chosen):
+        choice["unreadable"] = str(unreadable)
+    if correction != automatic:
+        choice["bias_correction_chosen"] = "yes"
+    _describe(quantized, options, correction, chosen, version, back, choice)
     write_ir(quantized, output, compress_to_fp16=compress_to_fp16)
     seconds = time.perf_counter() - began
     return Quantized(output, len(chosen), correction, seconds, top1_before, top1, tuple(back))
@@ -184,6 +191,7 @@ def _describe(
     chosen: Sequence[Sample],
     version: str,
     back: Sequence[str],
+    choice: Mapping[str, str],
 ) -> None:
     facts = {
         "method": "post-training, 8 bits",
@@ -193,6 +201,7 @@ def _describe(
         "overflow_fix": options.effective_overflow_fix,
         "target_device": options.target_device,
         "subset_size": str(len(chosen)),
+        **choice,
         "calibration_sha256": digest(chosen),
     }
     if options.max_drop is not None:

@@ -47,6 +47,8 @@ class Options:
         sample_count: How many pictures are shown at most.
         dataset: Labelled pictures, as ``accuracy_check -s`` takes them; None for those that come with the
             model, if any do.
+        annotations: The list of these pictures and their classes; None to look for it.
+        label_order: The class list that its indexes follow; '' to find out.
         subsample: So many of them, by lot; 0 for all.
     """
 
@@ -58,6 +60,8 @@ class Options:
     seconds: float = 3.0
     sample_count: int = 12
     dataset: Path | None = None
+    annotations: Path | None = None
+    label_order: str = ""
     subsample: int = 0
 
 
@@ -137,12 +141,15 @@ def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Data
 
     Raises:
         InferenceError: It is not of a known form.
+        UsageError: There is a list, but no pictures.
     """
     from omz.accuracy.datasets import open_dataset
     from omz.accuracy.definitions import load_definition
 
     definition = load_definition(evaluation.dataset)
     if options.dataset is None and not definition.bundled:
+        if options.annotations:
+            raise UsageError("--annotations: give the folder of the pictures, too, with --source")
         return None
     labels = model.model_info.labels
     return open_dataset(
@@ -150,6 +157,8 @@ def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Data
         options.dataset,
         labels=labels if isinstance(labels, str) else "",
         subsample=options.subsample,
+        annotations=options.annotations,
+        label_order=options.label_order,
     )
 
 
@@ -201,12 +210,14 @@ def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> 
     Raises:
         InferenceError: What is given is not there, or holds no picture.
     """
+    from omz.accuracy.picture_facts import is_regular
     from omz.demos.common.sources import Pictures, list_pictures, open_source
 
     given = options.pictures
     if given is None:
         bundled = model.directory / "images"
-        of_dataset = [sample.path for sample in dataset.samples] if dataset else []
+        # a pipe would be waited for; how many pictures cannot be read is told with the accuracy
+        of_dataset = [one.path for one in dataset.samples if is_regular(one.path)] if dataset else []
         paths = list_pictures(bundled) if bundled.is_dir() else of_dataset
     else:
         source = open_source(given)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, positive_number, run
 from omz.errors import UsageError, ZooError
+from omz.files import check_writable
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ def build_parser() -> argparse.ArgumentParser:
         "(default: those that come with the model, if any do)",
     )
     parser.add_argument(
+        "-a", "--annotations", type=Path, metavar="FILE", help="the list of these pictures and their classes"
+    )
+    parser.add_argument(
+        "--label_order",
+        default="",
+        metavar="LIST",
+        help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out)",
+    )
+    parser.add_argument(
         "--subsample",
         type=positive_number,
         default=0,
@@ -73,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-time",
         "--time",
-        type=_seconds,
+        type=seconds,
         default=3.0,
         metavar="S",
         help="seconds for each measurement, two for each precision (default: 3)",
@@ -83,14 +93,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Parse the time of a measurement for argparse: more than 0 seconds, up to an hour."""
     try:
-        seconds = float(text)
+        value = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 3600:
+        value = 0.0
+    if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError(f"must be a number of seconds up to 3600, not {text!r}")
-    return seconds
+    return value
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -98,6 +109,8 @@ def _run(args: argparse.Namespace) -> int:
     from omz.report.html import render
 
     model = _the_model(args)
+    output = args.output or Path(f"{model.name}.html")
+    check_writable(output, "--output")
     wanted = selection.parse_precisions(args.precisions) if args.precisions else ()
     findings = collect(
         model,
@@ -110,10 +123,11 @@ def _run(args: argparse.Namespace) -> int:
             seconds=args.time,
             sample_count=args.pictures,
             dataset=args.source,
+            annotations=args.annotations,
+            label_order=args.label_order,
             subsample=args.subsample,
         ),
     )
-    output = args.output or Path(f"{model.name}.html")
     write(output, render(findings, commands(findings, args)))
     print(output)
     return SUCCESS
@@ -141,7 +155,7 @@ def write(path: Path, page: str) -> None:
     with writing(path, ZooError):
         path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path, ZooError) as stream:
-        stream.write(page.encode())
+        stream.write(page.encode(errors="backslashreplace"))  # of a file's name that is no UTF-8
 
 
 def commands(findings: Findings, args: argparse.Namespace) -> list[list[str]]:
@@ -153,7 +167,6 @@ def commands(findings: Findings, args: argparse.Namespace) -> list[list[str]]:
     source, target = (["-d", folder], ["-o", folder]) if given else ([], [])
     precisions = [variant.precision for variant in findings.variants]
     exact = [precision for precision in precisions if "INT8" not in precision]
-    quantized = [precision for precision in precisions if "INT8" in precision]
     made = [
         ["omz_downloader", *name, *target, *root],
         [
@@ -166,19 +179,42 @@ def commands(findings: Findings, args: argparse.Namespace) -> list[list[str]]:
             ",".join(exact or ["FP32", "FP16"]),
         ],
     ]
-    if quantized:
-        tree = ["--model_dir", folder] if given else []
-        data = ["--dataset_dir", str(args.source)] if args.source else []
-        made.append(["omz_quantizer", *name, *tree, *data, *root, "--precisions", ",".join(quantized)])
+    tree = ["--model_dir", folder] if given else []
+    data = ["--dataset_dir", str(args.source)] if args.source else []
+    data += ["--annotations", str(args.annotations)] if args.annotations else []
+    data += ["--label_order", args.label_order] if args.label_order else []
+    for how, quantized in _alike(findings).items():
+        made.append(["omz_quantizer", *name, *tree, *data, *root, *how, "--precisions", ",".join(quantized)])
     made.append(["omz", "report", *name, *_options(args), *root])
     return made
+
+
+def _alike(findings: Findings) -> dict[tuple[str, ...], list[str]]:
+    """Return the quantized precisions by the options that they were made with."""
+    from omz.quantizer.options import command_options
+
+    found: dict[tuple[str, ...], list[str]] = {}
+    for variant in findings.variants:
+        if "INT8" in variant.precision:
+            found.setdefault(tuple(command_options(variant.quantization)), []).append(variant.precision)
+    return found
 
 
 def _options(args: argparse.Namespace) -> list[str]:
     """Return the options of the report that were not left at their defaults, as they were given."""
     parser = build_parser()
     kept = (
-        *("output", "model_dir", "precisions", "input", "pictures", "source", "subsample"),
+        *(
+            "output",
+            "model_dir",
+            "precisions",
+            "input",
+            "pictures",
+            "source",
+            "annotations",
+            "label_order",
+            "subsample",
+        ),
         *("device", "infer_precision", "time"),
     )
     words = []

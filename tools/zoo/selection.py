@@ -95,7 +95,7 @@ def read_patterns(path: Path) -> list[str]:
     """
     content = read_bounded(path, MAX_LIST_BYTES, "list of models", UsageError)
     try:
-        lines = content.decode("utf-8").splitlines()
+        lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: expected a text file with a model name a line") from error
     patterns = []
