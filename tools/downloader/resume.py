@@ -120,12 +120,14 @@ class Partial:
     @property
     def total(self) -> int | None:
         """How many bytes the file will have, if that is known."""
-        return None if self.origin is None else self.origin.total
+        origin = self.origin  # other threads may ask
+        return None if origin is None else origin.total
 
     @property
     def held(self) -> int:
         """How many bytes of the file are there."""
-        return self.origin.total - size(self.missing) if self.origin and self.origin.total is not None else 0
+        total = self.total
+        return 0 if total is None else total - size(self.missing)
 
     def begin(self, origin: Origin, limit: int) -> None:
         """Begin with nothing, in a new file: a process that wrongly thinks the old one its own does no harm.
