@@ -9,12 +9,13 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from omz.downloader.faults import RangeRefusedError, SourceError
 from omz.downloader.files import Room
 from omz.downloader.pool import CancelToken, DaemonPool
 from omz.downloader.ranges import Span, without
 from omz.downloader.resume import Origin, Partial
 from omz.downloader.sources import SourceOpener
-from omz.downloader.web import Expected, Range, RangeRefusedError, SourceError, Stream, Version
+from omz.downloader.web import Expected, Range, Stream, Version
 from omz.zoo.schema import AnySource
 
 #: The most that is taken of a file whose size is not known, in bytes.

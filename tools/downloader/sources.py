@@ -10,15 +10,14 @@ from urllib.parse import urlencode
 
 from omz.downloader import google_drive
 from omz.downloader.addresses import MirrorSource
+from omz.downloader.faults import PageError, SourceError
 from omz.downloader.rate import RateLimit
 from omz.downloader.web import (
     CHUNK_BYTES,
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
     Expected,
-    PageError,
     Range,
-    SourceError,
     Stream,
     Web,
 )

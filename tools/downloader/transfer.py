@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omz.downloader.addresses import browser_urls
 from omz.downloader.cache import Cache
+from omz.downloader.faults import SourceError
 from omz.downloader.files import Room
 from omz.downloader.hashes import CACHE_ALGORITHM, Digester
 from omz.downloader.pool import CancelToken
@@ -16,7 +17,7 @@ from omz.downloader.progress import megabytes
 from omz.downloader.receive import Progress, Receiver
 from omz.downloader.resume import Partial, claimed
 from omz.downloader.sources import SourceOpener
-from omz.downloader.web import LONGEST_WAIT_S, Expected, SourceError
+from omz.downloader.web import LONGEST_WAIT_S, Expected
 from omz.errors import DownloadError
 from omz.zoo.schema import AnySource, BundledSource, ModelFile
 

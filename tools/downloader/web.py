@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -14,9 +13,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
-from omz.downloader.pages import beginning, peek, plain, title
+from omz.downloader.faults import PageError, RangeRefusedError, SourceError, is_temporary, network_faults
+from omz.downloader.pages import beginning, peek, plain
 from omz.downloader.rate import RateLimit
-from omz.errors import DownloadError
 from omz.version import __version__
 
 if TYPE_CHECKING:
@@ -28,45 +27,12 @@ MAX_REDIRECTS = 10
 #: The most that is taken from a connection at once; what has arrived is taken without waiting for more.
 #: Of larger blocks, the C library gives the memory back each time, and gets it anew.
 CHUNK_BYTES = 1 << 18
-TEMPORARY_STATUSES = {408, 425, 429}  # and 5xx
 #: The longest wait that a server can ask for, in seconds. If it wants more, it is not asked again.
 LONGEST_WAIT_S = 600.0
 #: No file has more bytes than 18 digits can say, and longer numbers are slow to parse, or refused by Python.
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
-#: What http.client says of a CONNECT that failed, as it stands within the messages of urllib3.
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b ?([^'\")]*)")
 _GZIP = {"gzip", "x-gzip"}
-#: The variables that name the certificates to trust, in the order in which requests looks at them.
-_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-
-
-class SourceError(DownloadError):
-    """One source did not give the file; ``str()`` is what it answered, in a few words.
-
-    Attributes:
-        retry: Whether the same source may do better on another attempt.
-        wait_s: How long the server asks us to wait before that, in seconds.
-    """
-
-    def __init__(self, answer: str, *, retry: bool = False, wait_s: float | None = None) -> None:
-        super().__init__(answer)
-        self.retry, self.wait_s = retry, wait_s
-
-
-class RangeRefusedError(SourceError):
-    """The answer to a request for a range is not that range; the whole file may still be had."""
-
-    def __init__(self, answer: str) -> None:
-        super().__init__(answer, retry=True)
-
-
-class PageError(SourceError):
-    """A page came in place of a file: its title, its beginning, and the address that it came from."""
-
-    def __init__(self, page: bytes, url: str) -> None:
-        super().__init__(f"sent an HTML page{title(page)} instead of the file")
-        self.page, self.url = page, url
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +150,10 @@ class Web:
             RangeRefusedError: The server answered with something that is neither the range nor the file.
             SourceError: There is no file; also raised while the stream is read.
         """
-        with _network_faults():
+        with network_faults():
             response = self._follow(url, headers or {}, wanted.headers if wanted else {})
         with response:
-            with _network_faults():
+            with network_faults():
                 if response.status_code == 206:
                     stream = self._part(response, wanted)
                 else:
@@ -310,7 +276,7 @@ def _refusal(response: requests.Response, *, ranged: bool) -> SourceError:
         return RangeRefusedError(answer)
     return SourceError(
         answer,
-        retry=status in TEMPORARY_STATUSES or status >= 500,
+        retry=is_temporary(status),
         wait_s=retry_after(response.headers.get("Retry-After")),
     )
 
@@ -366,68 +332,8 @@ def _version(response: requests.Response) -> Version:
 
 def _chunks(response: requests.Response, rate: RateLimit | None, *, packed: bool) -> Iterator[bytes]:
     portion = min(CHUNK_BYTES, rate.portion) if rate else CHUNK_BYTES
-    with _network_faults():
+    with network_faults():
         while chunk := response.raw.read1(portion, decode_content=packed):
             if rate:
                 rate.take(len(chunk))
             yield chunk
-
-
-@contextmanager
-def _network_faults() -> Iterator[None]:
-    """Turn whatever the HTTP libraries raise into a :class:`SourceError` of a few words."""
-    import urllib3.exceptions as low
-    from requests import exceptions as high
-
-    try:
-        yield
-    except (high.SSLError, low.SSLError) as error:
-        # Of the server's certificates, or of those that we are told to trust, in files that hold none.
-        about_certificates = any(
-            word in str(error) for word in ("CERTIFICATE_VERIFY_FAILED", "[X509", "[PEM")
-        )
-        answer = f"secure connection failed: {_root_cause(error)}"
-        if about_certificates:
-            answer += _named_certificates()
-        raise SourceError(answer, retry=not about_certificates) from error
-    except low.ReadTimeoutError as error:
-        raise SourceError("fell silent", retry=True) from error
-    except high.Timeout as error:
-        raise SourceError("no answer in time", retry=True) from error
-    except high.ProxyError as error:
-        raise _proxy_fault(error) from error
-    except (high.ConnectionError, low.ProtocolError) as error:
-        if broken := re.search(r"IncompleteRead\((\d+) bytes read", str(error)):
-            answer = f"truncated: the connection ended after {broken[1]} bytes"
-        else:
-            answer = f"connection failed: {_root_cause(error)}"
-        raise SourceError(answer, retry=True) from error
-    except (high.RequestException, low.HTTPError, ValueError) as error:
-        raise SourceError(plain(str(error)) or type(error).__name__) from error
-    except OSError as error:  # what requests raises for certificates that are not there
-        raise SourceError(plain(f"{error}{_named_certificates()}")) from error
-
-
-def _named_certificates() -> str:
-    """Return which variable names the certificates to trust, in brackets; nothing if none does."""
-    name = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
-    return f" (CA bundle of {name}: {os.environ[name]})" if name else ""
-
-
-def _proxy_fault(error: BaseException) -> SourceError:
-    """Return what a proxy answered when it was asked for a way through, or why it did not."""
-    if refused := _TUNNEL.search(str(error)):
-        status = int(refused[1])
-        answer = plain(f"the proxy refused the connection: {status} {refused[2]}").strip()
-        return SourceError(answer, retry=status in TEMPORARY_STATUSES or status >= 500)
-    return SourceError(f"no connection to the proxy: {_root_cause(error)}", retry=True)
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return the operating system's word for what happened, if there is one down the chain."""
-    words, cause = "", error.__context__
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            words = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return plain(words or str(error.__context__ or error))
