@@ -172,7 +172,7 @@ class _Answer:
         if kind == "wrong bytes":  # the right length from the wrong place
             part = body[: len(part)]
         at = int(self.fault.at * max(len(part) - 1, 0))
-        if kind == "flip":
+        if kind == "flip" or (kind == "bad part" and status == 206):
             part = part[:at] + bytes([part[at] ^ 1]) + part[at + 1 :]
         headers |= self.versions()
         if kind == "chunked":

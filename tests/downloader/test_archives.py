@@ -72,10 +72,8 @@ def test_paths_that_lead_elsewhere(tmp_path: Path, kind: str, name: str) -> None
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != archive]
 
 
-@pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
-)
-def test_tar_links_and_devices(tmp_path: Path, kind: bytes) -> None:
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_tar_devices(tmp_path: Path, kind: bytes) -> None:
     with tarfile.open(tmp_path / "a", "w") as archive:
         info = tarfile.TarInfo("x")
         info.type, info.linkname = kind, "/etc/passwd"
@@ -84,12 +82,12 @@ def test_tar_links_and_devices(tmp_path: Path, kind: bytes) -> None:
         unpacked(tmp_path / "a", "tar")
 
 
-def test_zip_links(tmp_path: Path) -> None:
+def test_zip_devices(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a", "w") as archive:
         info = zipfile.ZipInfo("x")
-        info.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(info, "/etc/passwd")
-    with pytest.raises(DownloadError, match="'x' is a link or a device"):
+        info.external_attr = (stat.S_IFIFO | 0o777) << 16
+        archive.writestr(info, "")
+    with pytest.raises(DownloadError, match="'x' is a device"):
         unpacked(tmp_path / "a", "zip")
 
 

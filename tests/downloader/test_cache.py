@@ -45,6 +45,26 @@ def test_a_sha256_descriptor_fills_the_cache_by_the_digest_that_was_computed(
     assert entry(tmp_path).read_bytes() == BODY
 
 
+@pytest.mark.parametrize("target", ["{}/blob", "../../../blob"])
+def test_an_entry_that_is_a_link_is_copied(zoo: Zoo, server: Loopback, tmp_path: Path, target: str) -> None:
+    """What is installed is a file of its own, wherever the link leads; so is it with what is spoilt."""
+    folder = zoo.add("net", described("net.bin", BODY, server.serve("/net", BODY)))
+    blob, cache = tmp_path / "blob", tmp_path / "cache"
+    blob.write_bytes(BODY)
+    entry(cache).parent.mkdir(parents=True)
+    entry(cache).symlink_to(target.format(tmp_path))
+    assert zoo.run("--cache_dir", str(cache)).status == 0
+    assert server.requests == []
+    assert not (folder / "net.bin").is_symlink()
+    assert visible(folder) == {"net.bin": BODY}
+    blob.write_bytes(b"spoilt")
+    (folder / "net.bin").unlink()
+    assert zoo.run("--cache_dir", str(cache)).status == 0
+    assert server.count("/net") == 1
+    assert visible(folder) == {"net.bin": BODY}
+    assert blob.read_bytes() == b"spoilt"
+
+
 def test_a_corrupt_entry_is_a_warning_and_is_mended(zoo: Zoo, server: Loopback, tmp_path: Path) -> None:
     folder = zoo.add("net", described("net.bin", BODY, server.serve("/net", BODY)))
     for number, spoilt in enumerate([b"x" + BODY[1:], BODY[:-1], BODY + b"x", b""], start=1):

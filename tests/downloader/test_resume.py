@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -67,6 +68,73 @@ def test_any_name(tmp_path: Path, name: str) -> None:
     files.remove_leftovers(tmp_path)
     assert held_bytes(target) == 1000
     complete(target)
+
+
+def in_the_way(kind: str, path: Path) -> None:
+    """Make something with the name of an unfinished file that is not one of ours to use."""
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "link":
+            other = path.with_name("other")
+            leave(other, 1000)
+            path.symlink_to(resting_path(other).name)
+        case "dangling link":
+            path.symlink_to("missing")
+        case "pipe":
+            os.mkfifo(path)
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "dangling link", "pipe"])
+def test_what_cannot_be_gone_on_from_is_left_where_it_is(tmp_path: Path, kind: str) -> None:
+    """The file arrives nevertheless, over two runs as well."""
+    target = tmp_path / "net.bin"
+    path = resting_path(target)
+    in_the_way(kind, path)
+    before = path.lstat()
+    assert held_bytes(target) is None
+    with claimed(target, ["sha384"]) as partial:
+        assert partial.origin is None
+        partial.begin(ORIGIN, len(BODY))
+        partial.write(0, BODY[:1000])
+    assert path.lstat() == before
+    assert held_bytes(target) == 1000
+    with claimed(target, ["sha384"]) as partial:
+        assert partial.held == 1000
+        partial.write(1000, BODY[1000:])
+        partial.digester(CancelToken())
+        partial.commit()
+    assert target.read_bytes() == BODY
+    assert path.lstat() == before
+    assert held_bytes(target) is None
+
+
+def test_a_file_that_may_not_be_opened_is_left_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of another user: root, as whom these tests may run, could open it."""
+    target = tmp_path / "net.bin"
+    path, opened = leave(target, 1000), os.open
+
+    def refuse(name: Path, flags: int, *rest: int) -> int:
+        if name == path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return opened(name, flags, *rest)
+
+    content = path.read_bytes()
+    monkeypatch.setattr(os, "open", refuse)
+    with claimed(target, ["sha384"]) as partial:
+        assert partial.origin is None
+        partial.begin(ORIGIN, len(BODY))
+        partial.write(0, BODY[:2000])
+    assert path.read_bytes() == content
+    with claimed(target, ["sha384"]) as partial:
+        assert partial.held == 2000
+        partial.write(2000, BODY[2000:])
+        partial.digester(CancelToken())
+        partial.commit()
+    assert target.read_bytes() == BODY
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
 
 from omz.downloader import download
+from omz.downloader.faults import SourceError
 from omz.downloader.google_drive import confirmed_address
+from omz.downloader.pages import plain
 from omz.downloader.sources import SourceOpener
-from omz.downloader.web import SourceError, plain, retry_after
+from omz.downloader.web import retry_after
 from omz.zoo.schema import HttpSource
 
 BODY = b"layer { }\n" * 1000

@@ -6,6 +6,7 @@ import random
 import re
 import resource
 import shutil
+import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import pytest
 from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
 
+from omz.downloader.files import Room
+from omz.downloader.resume import Partial
 from omz.downloader.transfer import Backoff
+from omz.errors import DownloadError
 from omz.files import private_path
 
 BODY = random.Random(1).randbytes(300_000)
@@ -173,6 +177,41 @@ def test_free_space_is_checked_before_anything_is_fetched(
     assert "needs 300000 bytes, the disk has 299999 bytes free" in result.err
     assert len(result.err.splitlines()) == 4  # one line, an empty one, FAILED: and the name
     assert server.requests == []
+
+
+@pytest.mark.parametrize(("jobs", "failed"), [("1", 0), ("2", 1)])
+def test_files_that_do_not_fit_beside_each_other(
+    zoo: Zoo, server: Loopback, monkeypatch: pytest.MonkeyPatch, jobs: str, failed: int
+) -> None:
+    """The second one is refused before it is asked for; one after the other, as the disk grows, they fit."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 500_000))
+    for name in ("one", "two"):
+        url = server.serve(f"/{name}", Reply(BODY, pause_after=100_000))
+        zoo.add(name, described("net.bin", BODY, url))
+    threading.Timer(1.0, server.go_on.set).start()
+    result = zoo.run("--quiet", "-j", jobs)
+    assert result.status == failed
+    assert len(server.requests) == len(visible(zoo.output)) == 2 - failed
+    if failed:
+        assert re.search(
+            r"needs 300000 bytes besides [123]\d{5} for other files on their way, the disk has 500000 ",
+            result.err,
+        )
+        assert len(result.err.splitlines()) == 4  # one line, an empty one, FAILED: and the name
+
+
+def test_room_that_is_left_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 100))
+    room, one, other = Room(), Partial(tmp_path / "one", []), Partial(tmp_path / "other", [])
+    room.require(tmp_path, 70, one)
+    room.require(tmp_path, 100, one)
+    with pytest.raises(DownloadError, match="needs 1 bytes besides 100 for other files"):
+        room.require(tmp_path, 1, other)
+    room.require(tmp_path, 0, other)
+    room.leave(one)
+    room.require(tmp_path, 100, other)
 
 
 def test_a_disk_that_takes_no_more_is_one_line(zoo: Zoo, server: Loopback) -> None:

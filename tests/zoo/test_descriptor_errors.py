@@ -408,6 +408,29 @@ def test_a_pattern_that_never_ends_does_not_delay_the_catalogue(good, write, roo
     assert catalogue.load_model(path, root).postprocessing[0].pattern == slow
 
 
+@pytest.mark.parametrize(
+    ("pattern", "times", "problem"),
+    [
+        ("x" * 1000, 4, None),
+        ("x" * 1000, 5, "expected patterns of at most 4000 characters in all; got 5000"),
+        ("[a]" * 50, 2, None),
+        ("(?i)" + "[ -\U0010ffff]" * 90, 8, "expected at most 100 '[' in all patterns; got 720"),
+    ],
+)
+def test_patterns_are_bounded_before_any_is_compiled(good, write, root, pattern, times, problem):
+    content = yaml.safe_load(good)
+    content["postprocessing"] = [
+        {"$type": "regex_replace", "file": "net.prototxt", "pattern": pattern, "replacement": ""}
+        for _ in range(times)
+    ]
+    path = write(yaml.safe_dump(content))
+    if problem:
+        with pytest.raises(DescriptorError, match=re.escape(problem)):
+            catalogue.load_model(path, root)
+    else:
+        catalogue.load_model(path, root)
+
+
 def test_a_replacement_may_name_a_group(good, write, root):
     named = good.replace("'dim: (10)'", r"'(a)(?P<number>\d+)'")
     catalogue.load_model(write(named.replace("'dim: 1'", r"'\1\g<number>\2'")), root)

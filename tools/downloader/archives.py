@@ -1,4 +1,9 @@
-"""Unpack an archive that may be hostile: regular files below one folder, bounded in number and size."""
+"""Unpack an archive that may be hostile: regular files below one folder, bounded in number and size.
+
+A link that stays within the folder becomes what it leads to: the same file under a second name, or a folder of such
+files. So nothing can be written through a link, now or by whoever moves the files on, and none is left to lead
+elsewhere once something else has been put in its way.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import re
 import stat
 import tarfile
@@ -19,6 +25,7 @@ from typing import IO, BinaryIO, Self, cast
 from unicodedata import normalize
 
 from omz.downloader.files import require_space
+from omz.downloader.links import MAX_LENGTH, Link, Links
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import writing
@@ -70,7 +77,8 @@ def unpack(
         The paths of the files below ``target``, in the order of the archive.
 
     Raises:
-        DownloadError: The archive is damaged, too large, or holds a path outside the folder, a link or a device.
+        DownloadError: The archive is damaged, too large, or holds a path or a link that leads out of the folder, or
+            a device.
     """
     unpacker = _Unpacker(archive, target, limits or Limits(), cancel)
     try:
@@ -95,6 +103,7 @@ class _Unpacker:
         self._members, self._most_members = 0, limits.members
         self._bytes, self._most_bytes = 0, limits.bytes_for(archive)
         self._names = Names(archive.name)
+        self._links: list[Link] = []
         self.files: list[PurePosixPath] = []
 
     def unpack_zip(self) -> None:
@@ -102,14 +111,19 @@ class _Unpacker:
             members = archive.infolist()
             require_space(self._target.parent, sum(member.file_size for member in members))
             for member in members:
-                mode = member.external_attr >> 16
-                if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise self._names.refusal(member.filename, "is a link or a device")
+                kind = stat.S_IFMT(member.external_attr >> 16)
+                if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+                    raise self._names.refusal(member.filename, "is a device")
                 if member.compress_type == zipfile.ZIP_LZMA:  # its memory cannot be bounded
                     raise self._names.refusal(member.filename, "is packed in a way that is not accepted")
+                if kind == stat.S_IFLNK:
+                    with archive.open(member) as target:
+                        self._add_link(member.filename, target.read(MAX_LENGTH + 1).decode(), hard=False)
+                    continue
                 with ExitStack() as stack:
                     content = None if member.is_dir() else stack.enter_context(archive.open(member))
                     self._add(member.filename, content, member.file_size)
+        self._make_links()
 
     def unpack_tar(self, kind: str) -> None:
         with _decompressed(self._archive, kind) as stream:
@@ -118,17 +132,20 @@ class _Unpacker:
                 fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=BoundedTarInfo
             ) as archive:
                 for member in archive:
-                    require_plain_member(member, archive, self._names)
-                    self._add(member.name, archive.extractfile(member), member.size)
+                    if member.issym() or member.islnk():
+                        require_small_headers(member, archive, self._names)
+                        self._add_link(member.name, member.linkname, hard=member.islnk())
+                    else:
+                        require_plain_member(member, archive, self._names)
+                        self._add(member.name, archive.extractfile(member), member.size)
             # Behind the end mark of the tar are the checksums of the compressed stream.
             while counted.read(CHUNK_BYTES):
                 pass
+        self._make_links()
 
     def _add(self, name: str, content: IO[bytes] | None, size: int) -> None:
         """Write one member; ``content`` is None for a folder."""
-        self._members += 1
-        if self._members > self._most_members:
-            raise DownloadError(f"{self._archive.name}: holds more than {self._most_members} members")
+        self._count_member()
         path = self._names.checked(name, is_folder=content is None)
         with writing(self._target / path, DownloadError):
             folder = path if content is None else path.parent
@@ -141,6 +158,45 @@ class _Unpacker:
             if self._copy(content, out) != size:
                 raise self._names.refusal(name, "is truncated")
         self.files.append(path)
+
+    def _add_link(self, name: str, target: str, *, hard: bool) -> None:
+        """Take note of a link, which may come before the member that it leads to."""
+        self._count_member()
+        if max(len(name), len(target)) > MAX_LENGTH:
+            raise self._names.refusal(name, f"is a link of more than {MAX_LENGTH} characters")
+        # To the names, it is a file: nothing can be below it.
+        self._links.append(Link(self._names.checked(name, is_folder=False), target, hard))
+
+    def _make_links(self) -> None:
+        """Put what the links lead to in their places, after all other members."""
+        if not self._links:
+            return
+        links = Links(self._links, self._names.members(), self._names.refusal)
+        for path, real in links.stand_ins():
+            self._count_member()
+            self._cancel.check()
+            place = self._target / path
+            with writing(place, DownloadError):
+                (place if real is None else place.parent).mkdir(parents=True, exist_ok=True)
+            if real is not None:
+                self._double(self._target / real, place)
+                self.files.append(path)
+
+    def _double(self, file: Path, place: Path) -> None:
+        """Give a file a second name, or where the disk has no such thing, copy it."""
+        try:
+            os.link(file, place)
+        except OSError:
+            require_space(place.parent, file.stat().st_size)
+            with writing(place, DownloadError), file.open("rb") as content, place.open("xb") as out:
+                while chunk := content.read(CHUNK_BYTES):
+                    self._count(len(chunk))
+                    out.write(chunk)
+
+    def _count_member(self) -> None:
+        self._members += 1
+        if self._members > self._most_members:
+            raise DownloadError(f"{self._archive.name}: holds more than {self._most_members} members")
 
     def _copy(self, content: IO[bytes], out: BinaryIO) -> int:
         copied = 0
@@ -190,6 +246,10 @@ class Names:
         self._take(name, path, is_folder=is_folder)
         return path
 
+    def members(self) -> Iterator[tuple[PurePosixPath, bool]]:
+        """Yield all paths so far, with the folders that they are in, and whether each is a folder."""
+        yield from self._seen.values()
+
     def refusal(self, name: str, why: str) -> DownloadError:
         """Return the error for a member that is not accepted."""
         return DownloadError(f"{self._archive}: member {name[:200]!r} {why}; nothing was unpacked")
@@ -207,6 +267,11 @@ def require_plain_member(member: tarfile.TarInfo, archive: tarfile.TarFile, name
     """Raise :class:`DownloadError` unless a member of a tar is a plain file or a folder, with small headers."""
     if not (member.isreg() or member.isdir()):
         raise names.refusal(member.name, "is a link or a device")
+    require_small_headers(member, archive, names)
+
+
+def require_small_headers(member: tarfile.TarInfo, archive: tarfile.TarFile, names: Names) -> None:
+    """Raise :class:`DownloadError` unless the headers of a member of a tar are small and ask for nothing odd."""
     if member.sparse is not None or member.size < 0:
         raise names.refusal(member.name, "is packed in a way that is not accepted")
     if sum(map(len, archive.pax_headers.values())) > TAR_HEADER_BYTES:  # those for all members add up

@@ -209,10 +209,12 @@ def _same_access(stream: BinaryIO, out: BinaryIO) -> bool:
 
 
 def _link(path: Path, twin: Path) -> bool:
-    """Give a file a second name, in place of the file that has it."""
+    """Give a file a second name, in place of the file that has it; not a symbolic link, which leads to a file only."""
     linked = private_path(twin.parent)
     try:
         os.link(path, linked)
+        if linked.is_symlink():
+            return False
         linked.replace(twin)
     except OSError:  # another disk, a file system without links, too many of them
         return False

@@ -144,9 +144,14 @@ class _Run:
             self._download(model)
         except BrokenPipeError:  # the reader of our report has gone: no fault of the model
             raise
-        except (ZooError, OSError, MemoryError) as error:
+        except Cancelled:
+            raise
+        except Exception as error:
+            known = isinstance(error, (ZooError, OSError, MemoryError))
+            # A defect of ours in what one model needs is no reason for the others to fail.
+            what = describe(error) if known else f"internal error: {type(error).__name__}: {describe(error)}"
             verbose = log.isEnabledFor(logging.DEBUG)
-            log.error("%s: %s", model.name, describe(error), exc_info=error if verbose else None)
+            log.error("%s: %s", model.name, what, exc_info=error if verbose else None)
             return False
         return True
 

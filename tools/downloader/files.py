@@ -6,10 +6,12 @@ import fcntl
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
@@ -24,13 +26,50 @@ STALE_S = 24 * 3600
 STALE_LOCK_S = 300.0
 
 
-def require_space(folder: Path, size: int) -> None:
-    """Raise :class:`DownloadError` unless the disk that holds ``folder`` has ``size`` bytes free."""
+def require_space(folder: Path, size: int, others: int = 0) -> None:
+    """Raise :class:`DownloadError` unless the disk that holds ``folder`` takes ``size`` bytes, besides ``others``."""
     free = shutil.disk_usage(folder).free
-    if free < size:
+    if size > 0 and free < size + others:
+        besides = f" besides {others} for other files on their way" if others else ""
         raise DownloadError(
-            f"{folder}: needs {size} bytes, the disk has {free} bytes free. Free some space, or choose another -o."
+            f"{folder}: needs {size} bytes{besides}, the disk has {free} bytes free. "
+            "Free some space, or choose another -o."
         )
+
+
+class Awaited(Protocol):
+    """A file of which some bytes are there."""
+
+    @property
+    def held(self) -> int:
+        """How many."""
+
+
+class Room:
+    """The room on the disks that files on their way still need. Each is refused while it is small, or will fit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        #: By identity: the disk that a file comes to, the file, and how many bytes it will have.
+        self._claims: dict[int, tuple[int, Awaited, int]] = {}
+
+    def require(self, folder: Path, size: int, file: Awaited) -> None:
+        """Claim room for the ``size`` bytes that ``file`` still needs, until :meth:`leave`.
+
+        Raises:
+            DownloadError: There is not as much, besides what the other files need.
+        """
+        disk = folder.stat().st_dev
+        with self._lock:
+            self._claims.pop(id(file), None)
+            claimed = [(total, other) for at, other, total in self._claims.values() if at == disk]
+            require_space(folder, size, sum(max(total - other.held, 0) for total, other in claimed))
+            self._claims[id(file)] = disk, file, size + file.held
+
+    def leave(self, file: Awaited) -> None:
+        """The file is there, or has been given up."""
+        with self._lock:
+            self._claims.pop(id(file), None)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from omz.downloader.web import SourceError
+from omz.downloader.faults import SourceError
 from omz.zoo.schema import HuggingFaceSource
 
 INSTALL = "pip install 'omz-toolkit[huggingface]'"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from omz.downloader.files import require_space
+from omz.downloader.faults import RangeRefusedError, SourceError
+from omz.downloader.files import Room
 from omz.downloader.pool import CancelToken, DaemonPool
 from omz.downloader.ranges import Span, without
 from omz.downloader.resume import Origin, Partial
 from omz.downloader.sources import SourceOpener
-from omz.downloader.web import Range, RangeRefusedError, SourceError, Stream, Version
+from omz.downloader.web import Expected, Range, Stream, Version
 from omz.zoo.schema import AnySource
 
 #: The most that is taken of a file whose size is not known, in bytes.
@@ -20,6 +23,8 @@ UNKNOWN_SIZE_LIMIT = 16 << 30
 #: What one of several connections asks for at once. They take pieces in the order of the file, so that the digest
 #: keeps up with them.
 PIECE_BYTES = 8 << 20
+#: An answer of unknown length must be longer than this, or as long as promised, before what is there is given up.
+START_BYTES = 1 << 16
 
 #: Told how many bytes have arrived so far; goes back when a transfer starts again.
 Progress = Callable[[int], None]
@@ -33,9 +38,10 @@ class Receiver:
         cancel: Stops the transfer between two chunks.
         source: Where from.
         folder: The descriptor's, for bundled files.
-        size: The file's, in bytes, if known.
+        expected: What is known of the file.
         partial: Where to.
         progress: Called with the bytes so far, often.
+        room: On the disk.
         segments: How many connections are used at once, where the server allows it.
     """
 
@@ -45,16 +51,18 @@ class Receiver:
         cancel: CancelToken,
         source: AnySource,
         folder: Path,
-        size: int | None,
+        expected: Expected,
         partial: Partial,
         progress: Progress,
+        room: Room,
         segments: int = 1,
     ) -> None:
         self._opener, self._cancel, self._segments = opener, cancel, segments
-        self._source, self._folder, self._size = source, folder, size
-        self._partial, self._progress = partial, progress
+        self._source, self._folder = source, folder
+        self._expected, self._size = expected, expected.size
+        self._partial, self._progress, self._room = partial, progress, room
         self._piece_bytes = PIECE_BYTES if segments > 1 else UNKNOWN_SIZE_LIMIT
-        #: Whether the descriptor or the source has said how long the file is.
+        #: Whether it is certain that no line broke in what has arrived whole.
         self.length_stated = True
         self._lock = threading.Lock()
         self._taken: list[Span] = []
@@ -73,6 +81,10 @@ class Receiver:
         except RangeRefusedError:  # there is still the whole file to ask for
             self._receive(None)
 
+    def use_one_connection(self) -> None:
+        """From now on, ask for the whole of what is missing: the server does parts wrong, perhaps."""
+        self._segments, self._piece_bytes = 1, UNKNOWN_SIZE_LIMIT
+
     def _first_range(self) -> Range | None:
         """Return what to ask for first; None is the whole file."""
         self._taken.clear()
@@ -90,11 +102,13 @@ class Receiver:
         return None
 
     def _receive(self, wanted: Range | None) -> None:
-        with self._opener.open(self._source, self._folder, wanted) as stream:
-            self._start(stream)
+        with self._opener.open(self._source, self._folder, wanted, self._expected) as stream:
             if not stream.part or wanted is None:
+                stream = self._begun(stream)
+                self._start(stream)
                 self._copy_whole(stream)
                 return
+            self._start(stream)
             several = self._segments > 1 and stream.version.etag is not None
             helpers = DaemonPool(self._segments - 1 if several else 0, "segment")
             futures = [helpers.submit(self._fetch_pieces) for _ in range(helpers.size)]
@@ -104,21 +118,33 @@ class Receiver:
                 self._finish(helpers, futures)
         self._fetch_pieces()
 
+    def _begun(self, stream: Stream) -> Stream:
+        """Look at the beginning of an answer that does not say its length, before what is there is given up for it."""
+        if stream.total is not None or not self._partial.held or self._size is None:
+            return stream
+        start, chunks = bytearray(), stream.chunks
+        while len(start) < min(START_BYTES, self._size):
+            self._cancel.check()
+            if not (chunk := next(chunks, b"")):
+                raise self._ended_early(stream, len(start))
+            start += chunk
+        return replace(stream, chunks=chain([bytes(start)], chunks))
+
     def _start(self, stream: Stream) -> None:
         """Look at what the source says before any byte of it is kept."""
         total = stream.total
         if total is not None and self._size is not None and total < self._size:
-            raise SourceError(f"has {total} bytes, fewer than the promised {self._size}")
+            raise self._too_short(total)
         if total is not None and total > self._limit:
             raise self._too_long()
         total = total if self._size is None else self._size
-        self.length_stated = total is not None
+        self.length_stated = total is not None or stream.framed
         origin = Origin(str(self._source), total, stream.version)
         if stream.part and self._partial.held:
             self._partial.go_on_from(origin)
         else:
             self._partial.begin(origin, self._limit)
-            require_space(self._partial.target.parent, total or 0)
+            self._room.require(self._partial.target.parent, (total or 0) - self._partial.held, self._partial)
         self._progress(self._partial.held)
 
     def _copy_whole(self, stream: Stream) -> None:
@@ -131,9 +157,9 @@ class Receiver:
         if self._partial.total is None:
             self._partial.end(position)
         elif self._partial.missing:
-            raise SourceError(
-                f"truncated: ended after {position} of the promised {self._partial.total} bytes", retry=True
-            )
+            if stream.framed:  # no other source is to go on from these bytes
+                self._partial.discard()
+            raise self._ended_early(stream, position)
 
     def _copy_part(self, stream: Stream, wanted: Range) -> None:
         position, end = wanted.start, wanted.end or self._partial.total or 0
@@ -160,7 +186,7 @@ class Receiver:
         origin = self._partial.origin
         while origin is not None and (wanted := self._take(origin.version)):
             try:
-                with self._opener.open(self._source, self._folder, wanted) as stream:
+                with self._opener.open(self._source, self._folder, wanted, self._expected) as stream:
                     if not stream.part:
                         raise RangeRefusedError("has changed, or sends no parts any more")
                     self._copy_part(stream, wanted)
@@ -190,9 +216,19 @@ class Receiver:
         for future in futures:
             future.result()
 
+    def _ended_early(self, stream: Stream, position: int) -> SourceError:
+        """Return what is wrong with an answer that has ended; one that cannot have broken off is another file."""
+        total = self._partial.total if self._size is None else self._size
+        if stream.framed:
+            return self._too_short(position)
+        return SourceError(f"truncated: ended after {position} of the promised {total} bytes", retry=True)
+
     @property
     def _limit(self) -> int:
         return UNKNOWN_SIZE_LIMIT if self._size is None else self._size
+
+    def _too_short(self, total: int) -> SourceError:
+        return SourceError(f"has {total} bytes, fewer than the promised {self._size}")
 
     def _too_long(self) -> SourceError:
         if self._size is None:

@@ -6,7 +6,8 @@ holes for what is missing, and after them a block of ``STATE_BYTES`` with a chec
 While a process writes to it, it is called ``.<name>.<machine><random>.part`` and locked; at rest, ``.<name>.part``.
 Taking one over is a matter of renaming, which only one process can do, whatever locks are worth on the file system:
 
-- One at rest is anybody's.
+- One at rest is anybody's who may write to it. What only has such a name (a folder, a link, a file of another user) is
+  left where it is; then what we leave keeps its private name.
 - One whose process was killed is taken over only if its lock is free, locks work, and the process cannot be on another
   machine. Failing that, it is left alone until it is old.
 
@@ -16,11 +17,13 @@ Bytes are trusted as far as they will be hashed anew, and the whole by its diges
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import re
 import secrets
+import stat
 import threading
 import time
 import zlib
@@ -120,12 +123,14 @@ class Partial:
     @property
     def total(self) -> int | None:
         """How many bytes the file will have, if that is known."""
-        return None if self.origin is None else self.origin.total
+        origin = self.origin  # other threads may ask
+        return None if origin is None else origin.total
 
     @property
     def held(self) -> int:
         """How many bytes of the file are there."""
-        return self.origin.total - size(self.missing) if self.origin and self.origin.total is not None else 0
+        total = self.total
+        return 0 if total is None else total - size(self.missing)
 
     def begin(self, origin: Origin, limit: int) -> None:
         """Begin with nothing, in a new file: a process that wrongly thinks the old one its own does no harm.
@@ -216,7 +221,7 @@ class Partial:
         if not (self._path and self.held):
             return self.discard()
         try:
-            if self._save():
+            if self._save() and _is_free(resting_path(self.target)):
                 self._path.replace(resting_path(self.target))
         finally:
             self._close()
@@ -342,9 +347,35 @@ def _held(state: State | None) -> int:
 
 
 def _read_state(path: Path) -> State | None:
-    with suppress(OSError), path.open("rb") as stream:
+    with suppress(OSError), open(_opened(path, os.O_RDONLY), "rb") as stream:
         return _state_of(stream.fileno())
     return None
+
+
+def _opened(path: Path, mode: int) -> int:
+    """Open a regular file, and nothing else of that name, such as a link to a file elsewhere.
+
+    Raises:
+        OSError: There is none, or none that we may open so.
+    """
+    descriptor = os.open(
+        path, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    )  # a pipe would keep us waiting
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return descriptor
+
+
+def _is_free(resting: Path) -> bool:
+    """Tell whether a file may come to rest at a name: there is nothing, or something that we could use."""
+    try:
+        os.close(_opened(resting, os.O_RDWR))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _state_of(descriptor: int) -> State | None:
@@ -355,15 +386,15 @@ def _state_of(descriptor: int) -> State | None:
 def _take_over(path: Path, target: Path) -> tuple[Path, int, State] | None:
     """Make an unfinished file ours; remove it if it is of no use, and leave it alone if it may be in use."""
     private, at_rest = private_path(target), path == resting_path(target)
-    with ExitStack() as stack, suppress(FileNotFoundError):  # another process may be quicker
-        if at_rest:
-            path = path.rename(private)
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with ExitStack() as stack, suppress(OSError):  # not ours to touch, or another process is quicker
+        descriptor = _opened(path, os.O_RDWR)
         stack.callback(os.close, descriptor)
         if not take_lock(descriptor) or not (at_rest or _is_dead(path, descriptor)):
             return None
+        path = path.rename(private)
+        if not os.path.samestat(path.stat(), os.fstat(descriptor)):
+            return None  # another process has had it meanwhile; a later run will find what it left
         if state := _state_of(descriptor):
-            path = path.rename(private)
             stack.pop_all()
             return path, descriptor, state
         path.unlink()

@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 
 from omz.downloader import google_drive
 from omz.downloader.addresses import MirrorSource
+from omz.downloader.faults import PageError, SourceError
 from omz.downloader.rate import RateLimit
 from omz.downloader.web import (
     CHUNK_BYTES,
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
-    PageError,
+    Expected,
     Range,
-    SourceError,
     Stream,
     Web,
 )
@@ -67,13 +67,20 @@ class SourceOpener:
         self._web = Web(connect_timeout_s, read_timeout_s, rate)
 
     @contextmanager
-    def open(self, source: AnySource, folder: Path, wanted: Range | None = None) -> Iterator[Stream]:
+    def open(
+        self,
+        source: AnySource,
+        folder: Path,
+        wanted: Range | None = None,
+        expected: Expected = Expected(),  # noqa: B008 - it is frozen
+    ) -> Iterator[Stream]:
         """Open a source for reading.
 
         Args:
             source: Of any kind; local ones give the whole file always.
             folder: The descriptor's, for bundled files.
             wanted: Ask for this range. The answer may still be the whole file.
+            expected: What is known of the file.
 
         Raises:
             RangeRefusedError: The source gives the file as a whole only.
@@ -89,10 +96,12 @@ class SourceOpener:
             case HttpSource():
                 headed = not self._mirrors_only or isinstance(source, MirrorSource)
                 headers = self._headers if headed else None
-                with self._web.open(source.url, wanted, html_is_a_file=True, headers=headers) as answer:
+                with self._web.open(
+                    source.url, wanted, expected=expected, text_may_be_called_html=True, headers=headers
+                ) as answer:
                     yield answer
             case GoogleDriveSource():
-                with self._google_drive(source, wanted) as answer:
+                with self._google_drive(source, wanted, expected) as answer:
                     yield answer
             case HuggingFaceSource():
                 from omz.downloader import hub
@@ -102,20 +111,24 @@ class SourceOpener:
                         yield answer
                 else:
                     url, token = hub.request(source)
-                    with self._web.open(url, wanted, headers=token) as answer:
+                    with self._web.open(url, wanted, expected=expected, headers=token) as answer:
                         yield answer
 
     @contextmanager
-    def _google_drive(self, source: GoogleDriveSource, wanted: Range | None) -> Iterator[Stream]:
+    def _google_drive(
+        self, source: GoogleDriveSource, wanted: Range | None, expected: Expected
+    ) -> Iterator[Stream]:
         query = urlencode({"id": source.id, "export": "download", "confirm": "t"})
+        asked = Expected(expected.size)  # it sends pages of its own, whatever the file's name
         with ExitStack() as stack:
             try:
-                answer = stack.enter_context(self._web.open(f"{self._google_drive_url}?{query}", wanted))
+                url = f"{self._google_drive_url}?{query}"
+                answer = stack.enter_context(self._web.open(url, wanted, expected=asked))
             except PageError as error:
                 address = google_drive.confirmed_address(error.page, error.url)
                 if not address:
                     raise
-                answer = stack.enter_context(self._web.open(address, wanted))
+                answer = stack.enter_context(self._web.open(address, wanted, expected=asked))
             yield answer
 
 

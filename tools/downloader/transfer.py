@@ -9,14 +9,15 @@ from pathlib import Path
 
 from omz.downloader.addresses import browser_urls
 from omz.downloader.cache import Cache
-from omz.downloader.files import require_space
+from omz.downloader.faults import SourceError
+from omz.downloader.files import Room
 from omz.downloader.hashes import CACHE_ALGORITHM, Digester
 from omz.downloader.pool import CancelToken
 from omz.downloader.progress import megabytes
 from omz.downloader.receive import Progress, Receiver
 from omz.downloader.resume import Partial, claimed
 from omz.downloader.sources import SourceOpener
-from omz.downloader.web import SourceError
+from omz.downloader.web import LONGEST_WAIT_S, Expected
 from omz.errors import DownloadError
 from omz.zoo.schema import AnySource, BundledSource, ModelFile
 
@@ -37,7 +38,7 @@ class Backoff:
     first_s: float = 1.0
     limit_s: float = 30.0
     #: The longest wait that a server's Retry-After can make us take.
-    server_limit_s: float = 60.0
+    server_limit_s: float = LONGEST_WAIT_S
 
     def delay_s(self, attempt: int, asked_s: float | None) -> float:
         """Return the wait after attempt number ``attempt`` (from 1): doubled each time, with jitter.
@@ -59,6 +60,7 @@ class Transfer:
         segments: How many connections one file may use at once.
         cache: Asked before the sources, and given what they send.
         cancel: Stops a transfer between two chunks, and any wait.
+        room: On the disk, which the files of a run share.
     """
 
     attempts: int = 5
@@ -67,6 +69,7 @@ class Transfer:
     cancel: CancelToken = field(default_factory=CancelToken)
     opener: SourceOpener = field(default_factory=SourceOpener)
     backoff: Backoff = Backoff()
+    room: Room = field(default_factory=Room)
 
     def fetch(self, file: ModelFile, target: Path, folder: Path, progress: Progress) -> None:
         """Bring ``file`` to ``target``.
@@ -86,23 +89,12 @@ class Transfer:
         if self.cache and self.cache.take(file, target, self.cancel, progress):
             return
         with claimed(target, self._algorithms(file)) as partial:
-            require_space(target.parent, (file.size or 0) - partial.held)
-            if partial.held and partial.missing:
-                log.info(
-                    "%s: resuming after %s of %s",
-                    file.name, megabytes(partial.held), megabytes(partial.total or 0),
-                )  # fmt: skip
-            answers = []
-            for source in file.sources:
-                try:
-                    digester = self._fetch_from(source, file, partial, folder, progress)
-                except SourceError as fault:
-                    answers.append(f"{source}: {fault}")
-                    log.debug("%s: %s", file.name, answers[-1])
-                    continue
-                partial.commit()
-                if self.cache and not isinstance(source, BundledSource):
-                    self.cache.put(digester.hexdigest(CACHE_ALGORITHM), target, self.cancel)
+            try:
+                self.room.require(target.parent, (file.size or 0) - partial.held, partial)
+                answers = self._ask_each(file, partial, folder, progress)
+            finally:
+                self.room.leave(partial)
+            if answers is None:
                 return
         urls = browser_urls(file.sources)
         by_browser = f"fetch it by browser from {' or '.join(urls)}, " if urls else ""
@@ -111,6 +103,30 @@ class Transfer:
             f"Check the network and the source; or {by_browser}put the file{_of_size(file)} at "
             f"{target.parent / file.name.rpartition('/')[2]} and run again."
         )
+
+    def _ask_each(
+        self, file: ModelFile, partial: Partial, folder: Path, progress: Progress
+    ) -> list[str] | None:
+        """Ask the sources in turn until the file is there; return what they answered, or None once it is."""
+        if partial.held and partial.missing:
+            log.info(
+                "%s: resuming after %s of %s",
+                file.name, megabytes(partial.held), megabytes(partial.total or 0),
+            )  # fmt: skip
+        answers = []
+        for source in file.sources:
+            try:
+                digester = self._fetch_from(source, file, partial, folder, progress)
+            except SourceError as fault:
+                answers.append(f"{source}: {fault}")
+                log.debug("%s: %s", file.name, answers[-1])
+                continue
+            self.room.leave(partial)  # which will have nothing any more, and needs nothing
+            partial.commit()
+            if self.cache and not isinstance(source, BundledSource):
+                self.cache.put(digester.hexdigest(CACHE_ALGORITHM), partial.target, self.cancel)
+            return None
+        return answers
 
     def _fetch_from(
         self,
@@ -121,8 +137,9 @@ class Transfer:
         progress: Progress,
     ) -> Digester:
         """Complete the file from one source, in several attempts; returns its digests."""
+        expected = Expected(file.size, is_page=file.name.lower().endswith((".htm", ".html")))
         receiver = Receiver(
-            self.opener, self.cancel, source, folder, file.size, partial, progress, self.segments
+            self.opener, self.cancel, source, folder, expected, partial, progress, self.room, self.segments
         )
         asked = failed = 0
         wrong, furthest = False, partial.held
@@ -136,6 +153,7 @@ class Transfer:
                 if not (problem := digester.mismatch(file)):
                     return digester
                 partial.discard()
+                receiver.use_one_connection()
                 # Where neither side says how long the file is, a line that broke looks like a wrong file.
                 kind = WrongFileError if receiver.length_stated else SourceError
                 raise kind(f"is not the file that was promised: {problem}", retry=True)

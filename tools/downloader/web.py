@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import threading
 import time
@@ -14,9 +13,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
+from omz.downloader.faults import PageError, RangeRefusedError, SourceError, is_temporary, network_faults
+from omz.downloader.pages import beginning, peek, plain
 from omz.downloader.rate import RateLimit
-from omz.errors import DownloadError
-from omz.redaction import redacted
 from omz.version import __version__
 
 if TYPE_CHECKING:
@@ -28,39 +27,12 @@ MAX_REDIRECTS = 10
 #: The most that is taken from a connection at once; what has arrived is taken without waiting for more.
 #: Of larger blocks, the C library gives the memory back each time, and gets it anew.
 CHUNK_BYTES = 1 << 18
-#: Of a page in place of a file, so much is read, to say what it is.
-PAGE_BYTES = 1 << 16
-TEMPORARY_STATUSES = {408, 425, 429}  # and 5xx
-_TITLE = re.compile(rb"<title[^>]{0,200}>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-
-
-class SourceError(DownloadError):
-    """One source did not give the file; ``str()`` is what it answered, in a few words.
-
-    Attributes:
-        retry: Whether the same source may do better on another attempt.
-        wait_s: How long the server asks us to wait before that, in seconds.
-    """
-
-    def __init__(self, answer: str, *, retry: bool = False, wait_s: float | None = None) -> None:
-        super().__init__(answer)
-        self.retry, self.wait_s = retry, wait_s
-
-
-class RangeRefusedError(SourceError):
-    """The answer to a request for a range is not that range; the whole file may still be had."""
-
-    def __init__(self, answer: str) -> None:
-        super().__init__(answer, retry=True)
-
-
-class PageError(SourceError):
-    """A page came in place of a file: its title, its beginning, and the address that it came from."""
-
-    def __init__(self, page: bytes, url: str) -> None:
-        super().__init__(f"sent an HTML page{_title(page)} instead of the file")
-        self.page, self.url = page, url
+#: The longest wait that a server can ask for, in seconds. If it wants more, it is not asked again.
+LONGEST_WAIT_S = 600.0
+#: No file has more bytes than 18 digits can say, and longer numbers are slow to parse, or refused by Python.
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
+_GZIP = {"gzip", "x-gzip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +74,19 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of the file that a source is asked for.
+
+    Attributes:
+        size: In bytes.
+        is_page: Whether it is an HTML page itself, as its name says.
+    """
+
+    size: int | None = None
+    is_page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """The bytes of a file, and what the source says of them (None: it does not say).
 
@@ -110,12 +95,14 @@ class Stream:
         total: How many bytes the whole file has.
         version: Which version of the file it is.
         part: Whether this is the range that was asked for. If not, it is the whole file.
+        framed: Whether an answer that breaks off is told from one that has ended.
     """
 
     chunks: Iterator[bytes]
     total: int | None
     version: Version = field(default_factory=Version)
     part: bool = False
+    framed: bool = True
 
 
 class Web:
@@ -136,6 +123,8 @@ class Web:
         self._timeouts = (connect_timeout_s, read_timeout_s)
         self._rate = rate
         self._local = threading.local()
+        #: Servers that ask for more patience than we have, with their answers.
+        self._busy: dict[tuple[str, str | None, int | None], str] = {}
 
     @contextmanager
     def open(
@@ -143,7 +132,8 @@ class Web:
         url: str,
         wanted: Range | None = None,
         *,
-        html_is_a_file: bool = False,
+        expected: Expected = Expected(),
+        text_may_be_called_html: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Stream]:
         """Ask for a file, or for a range of it.
@@ -151,7 +141,8 @@ class Web:
         Args:
             url: Where it is.
             wanted: The range; None: the whole file.
-            html_is_a_file: A page may be what was asked for, if the server only calls it one.
+            expected: What is known of it.
+            text_may_be_called_html: What the server calls a page may be the file, if it does not look like a page.
             headers: Sent to the origin of ``url`` (so is a login in it), and to no other that it redirects to.
 
         Raises:
@@ -159,17 +150,35 @@ class Web:
             RangeRefusedError: The server answered with something that is neither the range nor the file.
             SourceError: There is no file; also raised while the stream is read.
         """
-        with _network_faults():
+        with network_faults():
             response = self._follow(url, headers or {}, wanted.headers if wanted else {})
         with response:
-            part = response.status_code == 206
-            if part:
-                _require_range(response, wanted)
-            chunks = _chunks(response, self._rate)
-            first = next(chunks, b"")
-            if not part and _is_page(response, first, html_is_a_file):
-                raise PageError(_beginning(first, chunks), response.url)
-            yield Stream(chain([first], chunks), _total(response), _version(response), part)
+            with network_faults():
+                if response.status_code == 206:
+                    stream = self._part(response, wanted)
+                else:
+                    stream = self._whole(response, expected, text_may_be_called_html)
+            yield stream
+
+    def _part(self, response: requests.Response, wanted: Range | None) -> Stream:
+        total = _required_range(response, wanted)
+        return Stream(_chunks(response, self._rate, packed=False), total, _version(response), part=True)
+
+    def _whole(
+        self, response: requests.Response, expected: Expected, text_may_be_called_html: bool
+    ) -> Stream:
+        length, encoding = _length(response), _encoding(response)
+        # Some servers call an archive what it was packed with; the promised size tells that from a packed answer.
+        packed = bool(encoding) and not (encoding in _GZIP and length is not None and length == expected.size)
+        framed = length is not None or _is_chunked(response)
+        chunks = _chunks(response, self._rate, packed=packed)
+        if not expected.is_page:
+            called_html = "html" in response.headers.get("Content-Type", "").lower()
+            start, is_page = peek(chunks, called_html=called_html)
+            if is_page or (called_html and not text_may_be_called_html):
+                raise PageError(beginning(start, chunks), response.url)
+            chunks = chain([start], chunks)
+        return Stream(chunks, None if packed else length, _version(response), framed=framed)
 
     @property
     def _session(self) -> requests.Session:
@@ -187,6 +196,7 @@ class Web:
         """Ask for ``url`` and follow redirects, but never from https to http; ``own`` headers stay with the origin."""
         first, login = _origin(url), _login(url)
         for _ in range(MAX_REDIRECTS + 1):
+            self._require_patience(url)
             at_home = _origin(url) == first
             headers = {**(own if at_home else {}), **common}
             stated = "authorization" in map(str.lower, headers)
@@ -202,7 +212,7 @@ class Web:
             if not response.is_redirect:
                 break
             response.close()
-            target = urljoin(url, response.headers["Location"])
+            target = urljoin(url, self._session.get_redirect_target(response) or "")
             if urlsplit(target).scheme not in {"https", urlsplit(url).scheme}:
                 raise SourceError(f"redirects to {plain(target)}, which is less safe than where we came from")
             url = target
@@ -211,7 +221,16 @@ class Web:
         if response.status_code == 200 or (response.status_code == 206 and common):
             return response
         response.close()
-        raise _refusal(response, ranged=bool(common))
+        refusal = _refusal(response, ranged=bool(common))
+        if refusal.retry and refusal.wait_s is not None and refusal.wait_s > LONGEST_WAIT_S:
+            self._busy[_origin(url)] = f"{refusal}, asks to wait {min(refusal.wait_s, 1e9):.0f} s"
+            self._require_patience(url)
+        raise refusal
+
+    def _require_patience(self, url: str) -> None:
+        """Raise :class:`SourceError` if the server has asked for too long a wait before."""
+        if answer := self._busy.get(_origin(url)):
+            raise SourceError(answer)
 
 
 def retry_after(value: str | None) -> float | None:
@@ -224,11 +243,6 @@ def retry_after(value: str | None) -> float | None:
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     except (ValueError, OverflowError):
         return None
-
-
-def plain(text: str) -> str:
-    """Return text of a stranger as something that is safe to print: one line, no control characters, no credentials."""
-    return "".join(c if c.isprintable() else " " for c in redacted(" ".join(text.split())))[:200]
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -262,33 +276,52 @@ def _refusal(response: requests.Response, *, ranged: bool) -> SourceError:
         return RangeRefusedError(answer)
     return SourceError(
         answer,
-        retry=status in TEMPORARY_STATUSES or status >= 500,
+        retry=is_temporary(status),
         wait_s=retry_after(response.headers.get("Retry-After")),
     )
 
 
-def _require_range(response: requests.Response, wanted: Range | None) -> None:
-    """Raise :class:`RangeRefusedError` unless the answer is, by all that it says, the range that was asked for."""
-    headers = response.headers
-    stated = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-    if not stated or "Content-Encoding" in headers or wanted is None:
+def _required_range(response: requests.Response, wanted: Range | None) -> int:
+    """Return the size of the whole file, of which the answer is, by all that it says, the range that was asked for.
+
+    Raises:
+        RangeRefusedError: It is not.
+    """
+    stated = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if not stated or _encoding(response) or wanted is None:
         raise RangeRefusedError("answers with a part of the file, and does not say which")
-    start, last, total = map(int, stated.groups())
+    total = wanted.total if stated[3] == "*" else int(stated[3])
+    if total is None:
+        raise RangeRefusedError("answers with a part of the file, and does not say of how many bytes")
     end = total if wanted.end is None else min(wanted.end, total)
-    length = headers.get("Content-Length", str(end - start))
-    if (start, last + 1, length) != (wanted.start, end, str(end - start)):
+    length = _length(response)
+    length = end - wanted.start if length is None else length
+    if (int(stated[1]), int(stated[2]) + 1, length) != (wanted.start, end, end - wanted.start):
         raise RangeRefusedError("answers with another part of the file")
     if wanted.total not in (None, total):
         raise RangeRefusedError(f"answers with a part of another file, of {total} bytes")
     if _version(response).differs(wanted.version):
         raise RangeRefusedError("answers with a part of another version of the file")
+    return total
 
 
-def _total(response: requests.Response) -> int | None:
-    if stated := _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "")):
-        return int(stated[3])
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() and "Content-Encoding" not in response.headers else None
+def _length(response: requests.Response) -> int | None:
+    """Return how many bytes the answer has as it is sent; None if that is not known."""
+    lengths = {length.strip() for length in response.headers.get("Content-Length", "").split(",")}
+    if len(lengths) > 1 or _is_chunked(response):  # which counts for more
+        return None
+    length = lengths.pop()
+    return int(length) if _LENGTH.fullmatch(length) else None
+
+
+def _is_chunked(response: requests.Response) -> bool:
+    return response.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
+
+
+def _encoding(response: requests.Response) -> str:
+    """Return how the answer is packed, in spite of what we asked for; nothing if it is not."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
 
 
 def _version(response: requests.Response) -> Version:
@@ -297,66 +330,10 @@ def _version(response: requests.Response) -> Version:
     return Version(etag if strong else None, response.headers.get("Last-Modified", "")[:50] or None)
 
 
-def _chunks(response: requests.Response, rate: RateLimit | None) -> Iterator[bytes]:
+def _chunks(response: requests.Response, rate: RateLimit | None, *, packed: bool) -> Iterator[bytes]:
     portion = min(CHUNK_BYTES, rate.portion) if rate else CHUNK_BYTES
-    with _network_faults():
-        packed = "Content-Encoding" in response.headers  # in spite of what we asked for
+    with network_faults():
         while chunk := response.raw.read1(portion, decode_content=packed):
             if rate:
                 rate.take(len(chunk))
             yield chunk
-
-
-@contextmanager
-def _network_faults() -> Iterator[None]:
-    """Turn whatever the HTTP libraries raise into a :class:`SourceError` of a few words."""
-    import urllib3.exceptions as low
-    from requests import exceptions as high
-
-    try:
-        yield
-    except (high.SSLError, low.SSLError) as error:
-        untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
-        raise SourceError(f"secure connection failed: {_root_cause(error)}", retry=not untrusted) from error
-    except low.ReadTimeoutError as error:
-        raise SourceError("fell silent", retry=True) from error
-    except high.Timeout as error:
-        raise SourceError("no answer in time", retry=True) from error
-    except (high.ConnectionError, low.ProtocolError) as error:
-        if broken := re.search(r"IncompleteRead\((\d+) bytes read", str(error)):
-            answer = f"truncated: the connection ended after {broken[1]} bytes"
-        else:
-            answer = f"connection failed: {_root_cause(error)}"
-        raise SourceError(answer, retry=True) from error
-    except (high.RequestException, low.HTTPError, ValueError) as error:
-        raise SourceError(plain(str(error)) or type(error).__name__) from error
-
-
-def _root_cause(error: BaseException) -> str:
-    """Return the operating system's word for what happened, if there is one down the chain."""
-    words, cause = "", error.__context__
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            words = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return plain(words or str(error.__context__ or error))
-
-
-def _is_page(response: requests.Response, start: bytes, html_is_a_file: bool) -> bool:
-    if "html" not in response.headers.get("Content-Type", "").lower():
-        return False
-    # Some servers call every text "text/html"; for those the text decides.
-    return not html_is_a_file or start.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
-
-
-def _beginning(first: bytes, chunks: Iterator[bytes]) -> bytes:
-    page = first
-    while len(page) < PAGE_BYTES and (chunk := next(chunks, b"")):
-        page += chunk
-    return page[:PAGE_BYTES]
-
-
-def _title(page: bytes) -> str:
-    found = _TITLE.search(page[:16384])
-    title = plain(html.unescape(found[1].decode("utf-8", "replace"))) if found else ""
-    return f" ({title!r})" if title else ""

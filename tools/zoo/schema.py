@@ -64,6 +64,10 @@ QUANTIZED_PRECISIONS = ("FP16-INT8", "FP32-INT8")
 #: Of the name under which a file that post-processing touches is kept as it was downloaded.
 ORIGINAL_SUFFIX = ".orig"
 
+#: Most characters of all patterns of one descriptor, and most `[` in them: a set of characters that is blind to case
+#: may take 15 ms to compile. Of published descriptors, none has more than 869 and 1.
+MAX_PATTERNS, MAX_PATTERN_SETS = 4000, 100
+
 
 class Digest(NamedTuple):
     """What a whole file must hash to; ``algorithm`` is a name that :func:`hashlib.new` takes."""
@@ -360,6 +364,24 @@ class Model(_Described):
     output_info: list[OutputInfo] = []
     pytorch: ResNetArchitecture | None = None
     specification: Specification | None = None
+
+    @field_validator("postprocessing", mode="before")
+    @classmethod
+    def _patterns_are_soon_compiled(cls, steps: object) -> object:
+        """Refuse patterns that would take long, before any of them is compiled."""
+        found = (
+            [step.get("pattern") for step in steps if isinstance(step, dict)]
+            if isinstance(steps, list)
+            else []
+        )
+        patterns = "".join(pattern for pattern in found if isinstance(pattern, str))
+        if len(patterns) > MAX_PATTERNS:
+            raise ValueError(
+                f"expected patterns of at most {MAX_PATTERNS} characters in all; got {len(patterns)}"
+            )
+        if (sets := patterns.count("[")) > MAX_PATTERN_SETS:
+            raise ValueError(f"expected at most {MAX_PATTERN_SETS} '[' in all patterns; got {sets}")
+        return steps
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
