@@ -35,7 +35,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python setup.py pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[int8]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python setup.py pyproject.toml $(if $(ORACLES),$(VENV)/.oracles)
