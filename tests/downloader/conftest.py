@@ -101,7 +101,10 @@ class Zoo:
         **options: Any,
     ) -> subprocess.Popen[str]:
         """Run the command in a process of its own."""
-        code = "import sys; from omz.downloader.command import main; sys.exit(main())"
+        code = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # ignored in the background
+            "import sys; from omz.downloader.command import main; sys.exit(main())"
+        )
         return subprocess.Popen(
             [*prefix, sys.executable, "-c", code, *self.arguments(*arguments)],
             stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -98,7 +98,7 @@ def age_s(path: Path) -> float:
 
 @contextmanager
 def folder_lock(folder: Path, cancel: CancelToken) -> Iterator[bool]:
-    """Hold the lock of a model's folder; yield whether it could be had, and keeps others off.
+    """Hold the lock of a model's folder, and remove it in the end; yield whether it could be had, and keeps others off.
 
     Where the folder or the file system takes no lock (read-only, some network disks) or takes it for show, the work
     goes on without, and so it does if the lock looks stale: temporary names are private and files appear by renaming,
@@ -127,6 +127,9 @@ def folder_lock(folder: Path, cancel: CancelToken) -> Iterator[bool]:
     try:
         yield held and keeps_off(path)
     finally:
+        if held:  # who waits for it sees that it has gone, and makes one anew
+            with suppress(OSError):
+                path.unlink()
         lock.release()
 
 
