@@ -296,7 +296,6 @@ def test_word_location_in_other_places_is_no_file(tmp_path):
             ["--mean_values=data[1,2,3]"],
             "layout of input 'data'.* is not known; state it with --layout",
         ),
-        ((1, 7), ["--scale=2"], "layout of input 'data'"),
     ],
 )
 def test_preprocessing_that_cannot_be_applied_is_an_error(tmp_path, capsys, shape, flags, message):
@@ -306,6 +305,13 @@ def test_preprocessing_that_cannot_be_applied_is_an_error(tmp_path, capsys, shap
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert error.count("\n") == 1
+
+
+def test_one_scale_is_for_inputs_of_any_shape(tmp_path):
+    model = network([helper.make_node("Relu", ["data"], ["y"])], {"data": (1, 2)}, {"y": (1, 2)})
+    path = write(model, tmp_path / "net.onnx")
+    assert onnx2ir.main(["-m", str(path), "-o", str(tmp_path), "--scale=2", "--data_type=FP32"]) == 0
+    assert run_model(tmp_path / "net.xml", {"data": [[8, -8]]})["y"].tolist() == [[4, 0]]
 
 
 def test_layouts_other_than_nchw(tmp_path):
