@@ -131,14 +131,10 @@ def _ends_in_weights(parameter: ov.Output) -> bool:
 
 def _reversal(axis: int) -> Callable[[ov.Output], ov.Output]:
     """Return what reverses an axis, in a form that OpenVINO leaves where it is."""
-    begin, end, step, axes = ([value] for value in (-1, np.iinfo(np.int64).min, -1, axis))
+    places = {"begin": -1, "end": np.iinfo(np.int64).min, "step": -1, "axis": axis}
 
     def reversed_channels(data: ov.Output) -> ov.Output:
-        places = [
-            integers(values, role)
-            for values, role in ((begin, "begin"), (end, "end"), (step, "step"), (axes, "axis"))
-        ]
-        return ops.slice(data, *places).output(0)
+        return ops.slice(data, *(integers([value], role) for role, value in places.items())).output(0)
 
     return reversed_channels
 
