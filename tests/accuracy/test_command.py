@@ -17,6 +17,9 @@ from omz.accuracy.irs import find_irs
 from omz.errors import InferenceError
 from omz.zoo.catalogue import packaged_root
 
+#: Each of these takes a second or more.
+pytestmark = pytest.mark.slow
+
 EXACT = ["--infer_precision", "f32"]
 NAME = "se-resnext-digits"
 

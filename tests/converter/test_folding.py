@@ -118,6 +118,7 @@ def check(chain: tuple[str, dict[str, list[np.ndarray]], dict[str, np.ndarray]])
             close(found[output.get_any_name()], expected[output.get_any_name()], text)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(chains())
 def test_folding_changes_no_number(chain):

@@ -498,6 +498,7 @@ def test_hostile_caffemodels_are_refused(name, refused, tmp_path):
     assert re.search(expected, message, re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

@@ -42,6 +42,7 @@ def check(text: str, weights: dict[str, Any], inputs: dict[str, np.ndarray]) -> 
         np.testing.assert_allclose(found[name], blob, atol=1e-5 * scale, rtol=1e-5, err_msg=text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_any_layer_between_the_input_and_a_convolution(name):
     @settings(

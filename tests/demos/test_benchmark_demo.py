@@ -20,6 +20,9 @@ from omz.demos.classification_demo import Classified
 from omz.demos.common.topk import Prediction
 from omz.errors import InferenceError
 
+#: Each of these takes a second or more.
+pytestmark = pytest.mark.slow
+
 GREEN, RED, NEUTRAL = [80, 175, 76], [60, 60, 215], [150, 110, 60]
 
 
@@ -278,7 +281,6 @@ def test_unlimited_time_ends_when_told_to(tiny, folder, monkeypatch):
     assert len(report.end_to_end.values) == 1
 
 
-@pytest.mark.slow
 def test_comparison_with_benchmark_app_runs(tiny):
     """The target itself is for a full net on a quiet machine; here the benchmark only has to work."""
     pytest.importorskip("openvino.tools.benchmark")

@@ -107,6 +107,7 @@ def test_the_next_source_goes_on_where_one_gives_up(faults: FaultServer, tmp_pat
     assert faults.resources["/second"].sent == len(BODY) - held
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["reset", "truncate", "stall", "500"])
 def test_a_source_that_never_gets_better(faults: FaultServer, tmp_path: Path, kind: str) -> None:
     url = faults.serve("/net", BODY, *[Fault(kind, 0.0)] * 50)

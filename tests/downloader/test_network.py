@@ -243,6 +243,7 @@ def test_no_credentials_on_a_terminal() -> None:
 # Proxies and certificates
 
 
+@pytest.mark.slow
 def test_a_proxy_from_the_environment(zoo: Zoo, other: Loopback) -> None:
     """A plain one is asked for the whole address, and nobody else: no server has port 9."""
     other.serve("/net", BODY)
@@ -318,6 +319,7 @@ def test_the_certificates_of_a_company(
 # Rates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "per_s"), [("1000000", 1_000_000), ("500k", 512_000), ("0.5M", 524_288)])
 def test_all_jobs_together_keep_to_a_rate(zoo: Zoo, server: Loopback, rate: str, per_s: int) -> None:
     files = [described(f"{n}.bin", BODY, server.serve(f"/{n}", BODY)) for n in range(4)]

@@ -18,10 +18,12 @@ from downloader.faults import FaultServer
 
 from omz.downloader.resume import held_bytes
 
+#: Each of these takes seconds.
+pytestmark = pytest.mark.slow
+
 BODY = random.Random(6).randbytes(2_000_000)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("segments", ["1", "2"])
 def test_twenty_five_kills(zoo: Zoo, faults: FaultServer, segments: str) -> None:
     """Each at a random moment of a download of several files; then one run that is left alone."""

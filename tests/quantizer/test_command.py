@@ -16,6 +16,9 @@ from omz.quantizer.options import command_options
 
 from .conftest import FOLDER, NAME
 
+#: Each of these takes seconds.
+pytestmark = pytest.mark.slow
+
 
 def run(capsys, *arguments):
     status = main(list(map(str, arguments)))

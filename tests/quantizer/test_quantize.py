@@ -21,6 +21,9 @@ from omz.quantizer.calibration import digest
 
 from .conftest import FOLDER, Sample, prepare
 
+#: Each of these takes seconds.
+pytestmark = pytest.mark.slow
+
 
 def right(xml, samples) -> int:
     compiled = ov.Core().compile_model(xml, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -66,7 +69,6 @@ def test_weights_are_stored_in_8_bits(xml, int8):
     assert int8.with_suffix(".bin").stat().st_size < 0.35 * xml.with_suffix(".bin").stat().st_size
 
 
-@pytest.mark.slow
 def test_same_bytes_in_one_process_and_in_another_on_one_core(xml, int8, trained_on, tmp_path):
     again = quantize_model(xml, trained_on, prepare, output=tmp_path / int8.name).xml
     assert content(again) == content(int8)
@@ -177,7 +179,6 @@ def blank(folder) -> list[Sample]:
     return [Sample(folder / "blank.png", 0)]
 
 
-@pytest.mark.slow
 def test_layers_are_given_back_until_little_enough_is_lost(xml, held_out, tmp_path):
     plain = Options(preset="mixed", bias_correction="fast")
     spoilt = quantize_model(xml, blank(tmp_path), prepare, plain, output=tmp_path / "spoilt.xml")

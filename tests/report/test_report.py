@@ -35,6 +35,9 @@ from omz.report.html import megabytes, percent, render, thousands
 from omz.zoo import catalogue
 from omz.zoo.schema import Model
 
+#: Each of these takes a second or more.
+pytestmark = pytest.mark.slow
+
 NAME = "se-resnext-digits"
 VOID = {"meta", "img", "rect", "line"}
 NASTY = "\"><script>alert('1')</script><img src=https://example.com/x onerror=alert(1)>&amp;\u202e\x00'"
@@ -318,7 +321,6 @@ def chromium(profile: Path, *arguments: str) -> str:
 
 
 @browser
-@pytest.mark.slow
 @pytest.mark.parametrize(("width", "hostile"), [(360, False), (360, True), (1280, False)])
 def test_nothing_is_wider_than_the_screen(width: int, hostile: bool, page: Path, tmp_path: Path) -> None:
     # A frame can be as narrow as a phone, which a headless window cannot; without the policy, a script measures it.
@@ -355,7 +357,6 @@ def test_nothing_is_wider_than_the_screen(width: int, hostile: bool, page: Path,
 
 
 @browser
-@pytest.mark.slow
 def test_a_browser_asks_the_network_for_nothing(page: Path, tmp_path: Path) -> None:
     log = tmp_path / "net.json"
     picture = tmp_path / "page.png"
@@ -377,7 +378,6 @@ def test_a_browser_asks_the_network_for_nothing(page: Path, tmp_path: Path) -> N
 
 
 @browser
-@pytest.mark.slow
 def test_it_prints_on_few_sheets(page: Path, tmp_path: Path) -> None:
     paper = tmp_path / "page.pdf"
     chromium(tmp_path / "profile", f"--print-to-pdf={paper}", "--no-pdf-header-footer", page.as_uri())

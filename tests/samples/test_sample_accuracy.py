@@ -10,6 +10,9 @@ import pytest
 from omz.converter.caffe import reference
 from omz.zoo.schema import Model
 
+#: Each of these takes a second or more.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def probabilities(prototxt, weights, held_out) -> np.ndarray:
