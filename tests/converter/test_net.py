@@ -181,18 +181,33 @@ def test_an_output_that_is_the_input_keeps_its_own_name(tmp_path):
     assert found["d"] == pytest.approx(PICTURES - np.reshape([1, 2, 3], (1, 3, 1, 1)), abs=1e-4)
 
 
-@pytest.mark.parametrize("mode", ["PERMISSIVE", "STRICT"])
-def test_shared_weights_may_have_another_shape_in_each_layer(mode, tmp_path):
-    """``share_mode: PERMISSIVE`` asks for the same number of numbers only."""
-    text = """input: "data" input_shape { dim: 1 dim: 4 }
-        layer { name: "one" type: "InnerProduct" bottom: "data" top: "one"
-            param { name: "w" share_mode: %s } inner_product_param { num_output: 6 bias_term: false } }
-        layer { name: "two" type: "InnerProduct" bottom: "one" top: "two"
-            param { name: "w" share_mode: %s } inner_product_param { num_output: 4 bias_term: false } }"""
+@pytest.mark.parametrize("style", ["packed", "v1"])
+@pytest.mark.parametrize(
+    ("modes", "shapes", "allowed"),
+    [
+        (("STRICT", "PERMISSIVE"), ((6, 4), (4, 6)), True),
+        (("STRICT", "STRICT"), ((4, 4), (4, 4)), True),
+        (("STRICT", "STRICT"), ((6, 4), (4, 6)), False),
+        (("PERMISSIVE", "STRICT"), ((6, 4), (4, 6)), False),  # the first layer has nothing to compare with
+        (("STRICT", "PERMISSIVE"), ((6, 4), (5, 6)), False),
+    ],
+)
+def test_shared_weights_of_different_shapes_need_the_permission_of_the_later_layer(
+    style, modes, shapes, allowed, tmp_path
+):
+    text = 'input: "data" input_shape { dim: 1 dim: 4 }\n'
+    for name, bottom, mode, shape in zip(("one", "two"), ("data", "one"), modes, shapes, strict=True):
+        text += f"""layer {{ name: "{name}" type: "InnerProduct" bottom: "{bottom}" top: "{name}"
+            param {{ name: "w" share_mode: {mode} }}
+            inner_product_param {{ num_output: {shape[0]} bias_term: false }} }}"""
     kernel = RNG.normal(size=24).astype(np.float32)
-    weights = {"one": [kernel.reshape(6, 4)], "two": [kernel.reshape(4, 6)]}
-    data = RNG.normal(size=(1, 4)).astype(np.float32)
-    found = run_model(convert_net(parse_prototxt(text % (mode, mode)), weights), {"data": data})["two"]
+    weights = {n: [np.resize(kernel, shape)] for n, shape in zip(("one", "two"), shapes, strict=True)}
+    net, data = parse_prototxt(text), RNG.normal(size=(1, 4)).astype(np.float32)
+    if not allowed:
+        with pytest.raises(ShapeError, match=r"'two' shares a blob of shape .* with layer 'one'"):
+            convert_net(net, weights, style=style)
+        return
+    found = run_model(convert_net(net, weights, style=style), {"data": data})["two"]
     assert found == pytest.approx(data @ weights["one"][0].T @ weights["two"][0].T, rel=1e-4, abs=1e-4)
 
 

@@ -106,6 +106,8 @@ def v1_layer(layer: Any) -> Any:
     for field, value in layer.ListFields():
         if field.name.endswith("_param"):
             getattr(old, field.name).CopyFrom(value)
+    old.param.extend(param.name for param in layer.param)
+    old.blob_share_mode.extend(param.share_mode for param in layer.param)
     return old
 
 

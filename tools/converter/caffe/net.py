@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
 
-from omz.converter.caffe.caffe_pb2 import LayerParameter, NetParameter
+from omz.converter.caffe.caffe_pb2 import LayerParameter, NetParameter, ParamSpec
 from omz.converter.caffe.caffemodel import Blob
 from omz.converter.caffe.inputs import Shape, input_shapes, is_input, legacy_inputs
 from omz.converter.caffe.upgrade import inference_layers
@@ -245,9 +244,8 @@ def with_weights(net: Net, weights: Mapping[str, Sequence[Blob]]) -> Net:
     for layer in net.layers:
         blobs = list(weights.get(layer.name, ()))
         for number, blob in common.get(layer.name, ()):
-            # With share_mode PERMISSIVE, each layer has a shape of its own for the same numbers.
             own = blobs[number].shape if number < len(blobs) else blob.shape
-            blobs[number : number + 1] = [blob.reshape(own) if prod(own) == blob.size else blob]
+            blobs[number : number + 1] = [blob.reshape(own)]
         layers.append(replace(layer, blobs=tuple(blobs)))
     return replace(net, layers=tuple(layers))
 
@@ -262,6 +260,7 @@ def _common_blobs(net: Net, weights: Mapping[str, Sequence[Blob]]) -> dict[str, 
             (order[name], name, number) for name, number in places if number < len(weights.get(name, ()))
         ]
         if len(places) > 1 and there:
+            _check_shapes(net, weights, places)
             _, owner, at = max(there)
             numbers_left -= len(places) * weights[owner][at].size
             if numbers_left < 0:
@@ -272,6 +271,26 @@ def _common_blobs(net: Net, weights: Mapping[str, Sequence[Blob]]) -> dict[str, 
             for name, number in places:
                 common.setdefault(name, []).append((number, weights[owner][at]))
     return common
+
+
+def _check_shapes(net: Net, weights: Mapping[str, Sequence[Blob]], places: Sequence[tuple[str, int]]) -> None:
+    """Refuse layers that share weights of different shapes, unless a layer allows that (``share_mode: PERMISSIVE``).
+
+    Raises:
+        ShapeError: Names the layer; ``net.cpp`` compares each with the first that has the weights.
+    """
+    params = {layer.name: layer.params.param for layer in net.layers}
+    there = [(name, number) for name, number in places if number < len(weights.get(name, ()))]
+    first, of_first = there[0][0], weights[there[0][0]][there[0][1]]
+    for name, number in there[1:]:
+        blob = weights[name][number]
+        allowed = name in params and params[name][number].share_mode == ParamSpec.PERMISSIVE
+        shapes = [[size for size in one.shape if size != 1] for one in (blob, of_first)]
+        if blob.size != of_first.size or not (allowed or shapes[0] == shapes[1]):
+            raise ShapeError(
+                f"layer {name!r} shares a blob of shape {of_first.shape} with layer {first!r}, but has it as "
+                f"{blob.shape}; that needs as many numbers, and share_mode: PERMISSIVE"
+            )
 
 
 def with_input_shapes(net: Net, shapes: Mapping[str, Sequence[int]], batch: int | None = None) -> Net:

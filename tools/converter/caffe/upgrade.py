@@ -62,6 +62,8 @@ def _upgraded(old: V1LayerParameter) -> LayerParameter:
     new.type = _V1_TYPES.get(enumerated) or "".join(word.capitalize() for word in enumerated.split("_"))
     for name in old.param:
         new.param.add(name=name)
+    for number, mode in enumerate(old.blob_share_mode):
+        (new.param[number] if number < len(new.param) else new.param.add()).share_mode = mode
     for field, value in old.ListFields():
         if field.name.endswith("_param"):
             _copy(getattr(new, field.name), value)
