@@ -12,9 +12,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from yaml.scanner import ScannerError
 
 from omz.errors import DescriptorError
-from omz.zoo import catalogue
+from omz.zoo import catalogue, yaml_file
 from omz.zoo.schema import Digest, GoogleDriveSource, HttpSource, Model
 from omz.zoo.validation import validated
 
@@ -312,6 +313,45 @@ def test_hostile_yaml_is_refused_in_one_line_and_at_once(write, root, case):
     message = refusal(path, root)
     assert time.perf_counter() - start < 2  # a hang, not a speed limit: these take milliseconds
     assert message.startswith(words) or f" {words}" in message
+
+
+class ParserWithABoundOfItsOwn(yaml.SafeLoader):
+    """PyYAML's parser in Python, which has no bound on depth, with one that is hardly above ours."""
+
+    LEVELS = 18
+
+    def increase_depth(self) -> None:
+        if self.flow_level + len(self.indents) > self.LEVELS:
+            raise ScannerError(None, None, "that is too deep for me", self.get_mark())
+
+    def fetch_flow_sequence_start(self) -> None:
+        self.increase_depth()
+        super().fetch_flow_sequence_start()
+
+    def fetch_flow_mapping_start(self) -> None:
+        self.increase_depth()
+        super().fetch_flow_mapping_start()
+
+    def fetch_block_entry(self) -> None:
+        self.increase_depth()
+        super().fetch_block_entry()
+
+
+PARSERS = [yaml.SafeLoader, ParserWithABoundOfItsOwn]
+PARSERS += [yaml.CSafeLoader] if yaml.__with_libyaml__ else []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "[{ä: ", "[ # deep\n"])
+def test_bound_on_depth_is_ours_whichever_parser_reads(monkeypatch, write, root, opening, parser, encoding):
+    monkeypatch.setattr(yaml_file, "_Loader", parser)
+    for times in (17, 18, 19, 100, 3000):
+        path = write(("# é\n" + opening * times).encode(encoding))
+        line = 17 + 1 if "\n" in opening else 2
+        assert refusal(path, root) == f"line {line}: expected no more than 16 levels of nesting"
+    path = write(("# é\n" + opening * (8 if "{" in opening[1:] else 16)).encode(encoding))
+    assert "levels" not in refusal(path, root)
 
 
 @pytest.mark.parametrize(

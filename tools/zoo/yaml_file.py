@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError
+from yaml.error import MarkedYAMLError
 from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 from yaml.nodes import MappingNode
 
@@ -51,7 +54,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML is untyped until a sche
     """
     content = read_bounded(path, MAX_BYTES, "descriptor", DescriptorError)
     try:
-        _check_events(path, content)
+        _check(path, content)
         return yaml.load(content, _Loader)  # noqa: S506 - it is a safe loader
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that cannot be
         mark = getattr(error, "problem_mark", None)
@@ -60,8 +63,27 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML is untyped until a sche
         raise DescriptorError(f"{path}:{where} is not YAML: {' '.join(problem.split())[:200]}") from error
 
 
-def _check_events(path: Path, content: bytes) -> None:
-    """Refuse what no descriptor needs, from the parser's events, before anything is built of them."""
+def _check(path: Path, content: bytes) -> None:
+    """Refuse what no descriptor needs, before anything is built of it.
+
+    A parser reads ahead of its events, and one with a bound of its own on depth stops there before it has told
+    of the levels so far. So where a parser stops, what lies before is asked for alone: within the parser's
+    bound, and beyond ours if depth was the reason.
+    """
+    try:
+        _check_events(path, content)
+    except MarkedYAMLError as error:
+        if error.problem_mark:
+            encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+            text = content.decode(encoding, errors="replace")
+            end = max(error.problem_mark.index - 1, 0)  # one less: it may count a byte order mark
+            with suppress(yaml.YAMLError):
+                _check_events(path, text[:end])
+        raise
+
+
+def _check_events(path: Path, content: bytes | str) -> None:
+    """Refuse by the parser's events."""
     depth = 0
     for event in yaml.parse(content, _Loader):
         refused, tag = None, getattr(event, "tag", None)
