@@ -20,7 +20,7 @@ from omz.downloader.resume import held_bytes
 from omz.downloader.sources import SourceOpener
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError
-from omz.zoo.schema import ModelFile
+from omz.zoo.model_files import ModelFile
 
 BODY = random.Random(3).randbytes(400_000)
 #: Little enough for a test to wait for, and more than a busy machine takes to answer.

@@ -18,7 +18,7 @@ from omz.downloader.google_drive import confirmed_address
 from omz.downloader.pages import plain
 from omz.downloader.sources import SourceOpener
 from omz.downloader.web import retry_after
-from omz.zoo.schema import HttpSource
+from omz.zoo.model_files import HttpSource
 
 BODY = b"layer { }\n" * 1000
 PAGE = b"<!DOCTYPE html><html><head><TITLE>Drive &amp;\nQuota \x1b[31mexceeded</TITLE></head></html>"

@@ -11,7 +11,8 @@ import pytest
 from nets import infer, parse_prototxt
 from nets.zoo import NETS, published_form, published_text
 from omz.zoo import catalogue
-from omz.zoo.schema import Model, RegexReplace
+from omz.zoo.postprocessing import RegexReplace
+from omz.zoo.schema import Model
 
 MODELS = {
     model.name: model for model in catalogue.load_all(catalogue.packaged_root()) if isinstance(model, Model)

@@ -14,7 +14,8 @@ import pytest
 from nets.shapes import infer
 from omz.converter.caffe import caffe_pb2
 from omz.zoo.labels import load_labels
-from omz.zoo.schema import BundledSource, Model
+from omz.zoo.model_files import BundledSource
+from omz.zoo.schema import Model
 
 COLOURS = ("red", "blue")
 

@@ -16,7 +16,8 @@ from yaml.scanner import ScannerError
 
 from omz.errors import DescriptorError
 from omz.zoo import catalogue, yaml_file
-from omz.zoo.schema import Digest, GoogleDriveSource, HttpSource, Model
+from omz.zoo.model_files import Digest, GoogleDriveSource, HttpSource
+from omz.zoo.schema import Model
 from omz.zoo.validation import validated
 
 

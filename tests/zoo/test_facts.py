@@ -12,8 +12,10 @@ import yaml
 
 from omz.zoo import catalogue
 from omz.zoo.labels import load_labels
+from omz.zoo.model_files import BundledSource, Digest, GoogleDriveSource, HttpSource
 from omz.zoo.page import render
-from omz.zoo.schema import BundledSource, Digest, GoogleDriveSource, HttpSource, Model, RegexReplace
+from omz.zoo.postprocessing import RegexReplace
+from omz.zoo.schema import Model
 
 REPOSITORY = Path(__file__).parents[2]
 FACTS = REPOSITORY / "../shared/zoo/caffe-models.yml"

@@ -11,7 +11,8 @@ import yaml
 
 from nets.timm_resnets import DEFAULTS, VARIANTS, parameter_count, shapes
 from omz.zoo import catalogue
-from omz.zoo.schema import Digest, HttpSource, Model
+from omz.zoo.model_files import Digest, HttpSource
+from omz.zoo.schema import Model
 
 REPOSITORY = Path(__file__).parents[2]
 FACTS = REPOSITORY / "../shared/zoo/timm-models.yml"

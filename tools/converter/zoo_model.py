@@ -14,7 +14,8 @@ from omz.converter.caffe2ir import CLASSIFICATION_INFO
 from omz.errors import ConversionError, located
 from omz.zoo.catalogue import default_root, load_model
 from omz.zoo.labels import load_labels
-from omz.zoo.schema import Model, ModelInfo
+from omz.zoo.network import ModelInfo
+from omz.zoo.schema import Model
 
 log = logging.getLogger(__name__)
 

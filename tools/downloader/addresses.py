@@ -9,15 +9,15 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from omz.errors import UsageError
 from omz.redaction import redacted
-from omz.zoo.schema import (
+from omz.zoo.model_files import (
     AnySource,
     BundledSource,
     GoogleDriveSource,
     HttpSource,
     HuggingFaceSource,
-    Model,
     ModelFile,
 )
+from omz.zoo.schema import Model
 
 #: Tells where a file of a model is to be had, in the order in which that is to be tried.
 Whence = Callable[[Model, ModelFile], list[AnySource]]

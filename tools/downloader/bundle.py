@@ -35,7 +35,8 @@ from omz.errors import DownloadError, UsageError
 from omz.files import read_bounded, whole_file, writing
 from omz.zoo.catalogue import COMPOSITE_FILE, MODEL_FILE, packaged_root
 from omz.zoo.fields import RelativePath, Sha384
-from omz.zoo.schema import AnySource, BundledSource, CompositeModel, Model, ModelFile
+from omz.zoo.model_files import AnySource, BundledSource, ModelFile
+from omz.zoo.schema import CompositeModel, Model
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from omz.downloader.hashes import CACHE_ALGORITHM, CHUNK_BYTES, Digester
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import private_path, writing
-from omz.zoo.schema import ModelFile
+from omz.zoo.model_files import ModelFile
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from omz.downloader.sources import SourceOpener
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError, ZooError
 from omz.files import writing
-from omz.zoo.schema import PRECISIONS, CompositeModel, Model, ModelFile
+from omz.zoo.model_files import ModelFile
+from omz.zoo.schema import PRECISIONS, CompositeModel, Model
 
 log = logging.getLogger(__name__)
 

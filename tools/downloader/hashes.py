@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from omz.downloader.pool import CancelToken
-from omz.zoo.schema import ModelFile
+from omz.zoo.model_files import ModelFile
 
 CHUNK_BYTES = 1 << 20
 CACHE_ALGORITHM = "sha384"  # names the files of the cache

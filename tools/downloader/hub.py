@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from omz.downloader.faults import SourceError
-from omz.zoo.schema import HuggingFaceSource
+from omz.zoo.model_files import HuggingFaceSource
 
 INSTALL = "pip install 'omz-toolkit[huggingface]'"
 _COMMIT = re.compile("[0-9a-f]{40}")

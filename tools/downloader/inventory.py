@@ -21,7 +21,8 @@ from omz.downloader.progress import megabytes
 from omz.downloader.resume import held_bytes
 from omz.downloader.sources import is_local
 from omz.errors import DownloadError
-from omz.zoo.schema import Model, ModelFile
+from omz.zoo.model_files import ModelFile
+from omz.zoo.schema import Model
 
 
 class State(StrEnum):

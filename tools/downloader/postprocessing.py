@@ -27,7 +27,9 @@ from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import private_path, writing
-from omz.zoo.schema import Model, ModelFile, RegexReplace, UnpackArchive
+from omz.zoo.model_files import ModelFile
+from omz.zoo.postprocessing import RegexReplace, UnpackArchive
+from omz.zoo.schema import Model
 
 log = logging.getLogger(__name__)
 

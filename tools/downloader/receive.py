@@ -16,7 +16,7 @@ from omz.downloader.ranges import Span, without
 from omz.downloader.resume import Origin, Partial
 from omz.downloader.sources import SourceOpener
 from omz.downloader.web import Expected, Range, Stream, Version
-from omz.zoo.schema import AnySource
+from omz.zoo.model_files import AnySource
 
 #: The most that is taken of a file whose size is not known, in bytes.
 UNKNOWN_SIZE_LIMIT = 16 << 30

@@ -21,7 +21,7 @@ from omz.downloader.web import (
     Stream,
     Web,
 )
-from omz.zoo.schema import AnySource, BundledSource, GoogleDriveSource, HttpSource, HuggingFaceSource
+from omz.zoo.model_files import AnySource, BundledSource, GoogleDriveSource, HttpSource, HuggingFaceSource
 
 
 class MemberSource(BundledSource):

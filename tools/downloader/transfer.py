@@ -19,7 +19,7 @@ from omz.downloader.resume import Partial, claimed
 from omz.downloader.sources import SourceOpener
 from omz.downloader.web import LONGEST_WAIT_S, Expected
 from omz.errors import DownloadError
-from omz.zoo.schema import AnySource, BundledSource, ModelFile
+from omz.zoo.model_files import AnySource, BundledSource, ModelFile
 
 log = logging.getLogger(__name__)
 

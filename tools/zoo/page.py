@@ -11,7 +11,9 @@ from string import Template
 
 from omz.errors import DescriptorError
 from omz.zoo.labels import known_lists, load_labels
-from omz.zoo.schema import BundledSource, CompositeModel, InputInfo, Model, OutputInfo, Specification
+from omz.zoo.model_files import BundledSource
+from omz.zoo.network import InputInfo, OutputInfo, Specification
+from omz.zoo.schema import CompositeModel, Model
 
 TEMPLATE = Template(
     """\
