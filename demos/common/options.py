@@ -50,6 +50,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def add_requests_argument(group: argparse._ActionsContainer) -> None:
+    """Add ``-nireq``: how many pictures the device works on at a time."""
+    group.add_argument(
+        "-nireq",
+        "--num_infer_requests",
+        type=requests,
+        default=0,
+        metavar="N",
+        help="infer requests in flight",
+    )
+
+
 def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says where and how inference runs."""
     group = parser.add_argument_group("inference")
@@ -66,14 +78,7 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="default: throughput; none with -nstreams or -nthreads",
     )
-    group.add_argument(
-        "-nireq",
-        "--num_infer_requests",
-        type=requests,
-        default=0,
-        metavar="N",
-        help="infer requests in flight",
-    )
+    add_requests_argument(group)
     group.add_argument(
         "-nstreams", "--num_streams", default="", metavar="N", help="streams; also per device: CPU:2,GPU:1"
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,10 +230,66 @@ def test_opencv_turns_by_exif_and_pillow_does_not(tmp_path):
     assert by_pillow(tmp_path / "p.jpg")[10, 30].tolist() == [255, 255, 255]
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize(("orientation", "facts"), [(1, ()), (2, ("EXIF-rotated",)), (6, ("EXIF-rotated",))])
+def test_turned_pictures_of_any_format_are_told(tmp_path, suffix, orientation, facts):
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.new("RGB", (6, 4), "red").save(tmp_path / f"p.{suffix}", exif=exif)
+    assert picture_facts(tmp_path / f"p.{suffix}") == facts
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "facts"),
+    [
+        ("p.png", "RGB", ()),
+        ("p.png", "L", ("grey",)),
+        ("p.png", "I;16", ("grey", "16-bit")),
+        ("p.tif", "RGB", ()),
+        ("p.tif", "P", ()),
+        ("p.tif", "L", ("grey",)),
+        ("p.tif", "1", ("grey",)),
+        ("p.tif", "CMYK", ("CMYK",)),
+        ("p.tif", "I;16", ("grey", "16-bit")),
+        ("p.bmp", "RGB", ()),
+        ("p.bmp", "P", ()),
+        ("p.bmp", "L", ("grey",)),
+        ("p.webp", "RGB", ()),
+    ],
+)
+def test_what_pillow_writes_is_told(tmp_path, name, mode, facts):
+    picture = Image.new("RGB", (6, 4), "red").convert(mode) if mode != "I;16" else Image.new(mode, (6, 4), 9)
+    picture.save(tmp_path / name)
+    assert picture_facts(tmp_path / name) == facts
+
+
+def test_16_bit_tiffs_in_colour_are_told(tmp_path):
+    cv2.imwrite(str(tmp_path / "p.tif"), np.full((4, 6, 3), 40_000, np.uint16))
+    assert picture_facts(tmp_path / "p.tif") == ("16-bit",)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_exif_data_of_a_png_may_be_before_the_picture_or_behind_it(tmp_path, late):
+    tiff = b"MM\0*\0\0\0\x08\0\x01" + b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0" + bytes(4)
+    chunk = len(tiff).to_bytes(4, "big") + b"eXIf" + tiff
+    chunk += zlib.crc32(chunk[4:]).to_bytes(4, "big")
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "p.png")
+    content = (tmp_path / "p.png").read_bytes()
+    at = content.index(b"IEND" if late else b"IDAT") - 4
+    (tmp_path / "p.png").write_bytes(content[:at] + chunk + content[at:])
+    assert picture_facts(tmp_path / "p.png") == ("EXIF-rotated",)
+    assert cv2.imread(str(tmp_path / "p.png")).shape == (6, 4, 3)  # OpenCV finds it as well
+
+
 @given(
     st.binary(max_size=200),
-    st.sampled_from([b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe1\x00\x40Exif\0\0II*\0"]),
-)
+    st.sampled_from(
+        [
+            b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe1\x00\x40Exif\0\0II*\0",
+            b"II*\0\x08\0\0\0\x02\0", b"MM\0*\0\0\0\x08\0\x02", b"BM", b"RIFF\0\0\0\0WEBPEXIF",
+        ]
+    ),
+)  # fmt: skip
 @settings(derandomize=True, deadline=None, max_examples=500)
 def test_any_bytes_have_facts(content, start):
     assert set(facts_of(start + content)) <= {"grey", "CMYK", "16-bit", "EXIF-rotated"}

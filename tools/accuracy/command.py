@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omz.accuracy.arguments import add_list_arguments
 from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
 from omz.demos.common.devices import PRECISIONS as EXECUTION_PRECISIONS
-from omz.demos.common.options import requests
+from omz.demos.common.options import add_requests_argument
 from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
 from omz.zoo.selection import add_selection_arguments, is_made, parse_precisions, print_all, selected_models
@@ -57,16 +58,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder of the data: a folder for each class, or pictures with a list of their classes; not needed for "
         "the bundled digits",
     )  # fmt: skip
-    group.add_argument(
-        "-a", "--annotations", type=Path, metavar="FILE", help="the list of pictures and classes"
-    )
+    add_list_arguments(group)
     group.add_argument(
         "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
     )
-    group.add_argument(
-        "--label_order", default="", metavar="LIST",
-        help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out, and told)",
-    )  # fmt: skip
     group.add_argument(
         "--subsample", "--subsample_size", "-ss", "--ss", default="0", type=sample_count, metavar="N", dest="subsample",
         help="take N pictures at random, or N%% of them",
@@ -80,14 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--infer_precision", "-infer_precision", choices=EXECUTION_PRECISIONS, default="",
         help="default: the device chooses",
     )  # fmt: skip
-    group.add_argument(
-        "-nireq",
-        "--num_infer_requests",
-        type=requests,
-        default=0,
-        metavar="N",
-        help="infer requests in flight",
-    )
+    add_requests_argument(group)
     group.add_argument(
         "--resume", type=Path, nargs="?", const=Path(".accuracy_check"), metavar="DIR",
         help="keep the answers so far in DIR (default: .accuracy_check) and go on from there",

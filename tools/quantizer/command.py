@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omz.accuracy.arguments import add_list_arguments
 from omz.command import (
     SUCCESS,
     add_common_arguments,
@@ -54,13 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--dataset_dir", type=Path, metavar="DIR",
         help="pictures, laid out as accuracy_check takes them; not needed for the bundled digits",
     )  # fmt: skip
-    group.add_argument(
-        "-a", "--annotations", type=Path, metavar="FILE", help="the list of pictures and classes"
-    )
-    group.add_argument(
-        "--label_order", default="", metavar="LIST",
-        help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out)",
-    )  # fmt: skip
+    add_list_arguments(group)
     group.add_argument(
         "-o", "--output_dir", type=Path, metavar="DIR", help="root of the new IRs (default: the model_dir)"
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omz.accuracy.arguments import add_list_arguments
 from omz.command import SUCCESS, add_common_arguments, positive_number, run
 from omz.errors import UsageError, ZooError
 from omz.files import check_writable
@@ -60,15 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="labelled pictures to measure accuracy on, as accuracy_check takes them "
         "(default: those that come with the model, if any do)",
     )
-    parser.add_argument(
-        "-a", "--annotations", type=Path, metavar="FILE", help="the list of these pictures and their classes"
-    )
-    parser.add_argument(
-        "--label_order",
-        default="",
-        metavar="LIST",
-        help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out)",
-    )
+    add_list_arguments(parser)
     parser.add_argument(
         "--subsample",
         type=positive_number,

@@ -133,8 +133,8 @@ def translate_deconvolution(layer: Layer, inputs: Sequence[ov.Output]) -> list[o
         (sliding.channels, outputs // group, *sliding.kernel),
         *([(outputs,)] if parameters.bias_term else []),
     )
-    # With one channel, OpenVINO (seen in 2026.4, on CPU: for what its best kernels do not take, that is with dilation,
-    # much padding, or without AVX2) mistakes the layout of the result for another. With two, it can't.
+    # With one channel, OpenVINO (2026.4, on CPU: with dilation, as much padding as kernel, or oneDNN held to SSE4.1)
+    # mistakes the layout of the result for another. With two, it can't.
     widened = outputs == 1
     if widened:
         filters = np.concatenate([filters, np.zeros_like(filters)], axis=1)
@@ -190,7 +190,9 @@ def _convolutions(
     kernels = constant(filters, "weights")
     nothing, stride, columns = _meets_nothing(sliding, sizes), list(sliding.stride), sizes[-1]
     if sliding.channels == 1 and columns == 1:
-        stride[-1] = 1  # OpenVINO (seen in 2026.4, on CPU) miscounts otherwise
+        stride[-1] = (
+            1  # of no effect with one column; otherwise OpenVINO (2026.4, on CPU) gives wrong numbers
+        )
 
     def convolved(data: ov.Output) -> ov.Output:
         if nothing:

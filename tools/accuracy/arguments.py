@@ -1,0 +1,19 @@
+"""The options that every command with labelled pictures has."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_list_arguments(parser: argparse._ActionsContainer) -> None:
+    """Add ``--annotations`` and ``--label_order``: which list of the pictures, and the order of its classes."""
+    parser.add_argument(
+        "-a", "--annotations", type=Path, metavar="FILE", help="the list of the pictures and their classes"
+    )
+    parser.add_argument(
+        "--label_order",
+        default="",
+        metavar="LIST",
+        help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out)",
+    )
