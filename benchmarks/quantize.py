@@ -23,10 +23,10 @@ from classify import make_model, make_pictures
 from numpy.typing import NDArray
 
 from omz.converter.ir import write_ir
-from omz.demos.classification_benchmark_demo import benchmark
-from omz.demos.common.devices import DeviceOptions
-from omz.demos.common.images import read_image
-from omz.demos.common.preprocessing import resize_into
+from omz.inference.benchmark import benchmark
+from omz.inference.devices import DeviceOptions
+from omz.inference.images import read_image
+from omz.inference.resizing import resize_into
 from omz.quantizer import Options, quantize_model
 
 FASTER, SMALLER = 2.5, 0.35

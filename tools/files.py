@@ -141,6 +141,18 @@ def whole_file(target: Path, error: type[ZooError]) -> Iterator[BinaryIO]:
             path.unlink(missing_ok=True)
 
 
+def write_whole(target: Path, data: bytes, error: type[ZooError]) -> None:
+    """Write a file beside its target, then rename; folders are made.
+
+    Raises:
+        ZooError: An ``error``: it cannot be written.
+    """
+    with writing(target, error):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(target, error) as stream:
+        stream.write(data)
+
+
 @contextmanager
 def writing(target: Path, error: type[ZooError]) -> Iterator[None]:
     """Turn an operating system's refusal to write into an ``error`` that names ``target``."""

@@ -21,7 +21,7 @@ from omz.report.command import seconds
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omz.demos.classification_demo import Classified
+    from omz.inference.classification import Classified
     from omz.report.findings import Variant
     from omz.zoo.schema import Model
 
@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from omz.console import console
     from omz.converter.zoo_model import convert_model, ir_path
-    from omz.demos.classification_demo import classify
-    from omz.demos.common.console import console
     from omz.downloader.download import download_models
+    from omz.inference.classification import classify
     from omz.report.collect import Options, collect
     from omz.report.command import write
     from omz.report.html import render
@@ -142,7 +142,7 @@ def _check_device(device: str) -> None:
     """
     import openvino as ov
 
-    from omz.demos.common.devices import parse_device
+    from omz.inference.devices import parse_device
 
     parse_device(device, ov.Core().available_devices)
 
@@ -154,13 +154,13 @@ def _from_here(path: Path) -> Path:
 
 def _quantize(model: Model, xml: Path, output: Path) -> Path:
     """Quantize an IR, calibrated with the pictures that come with the model."""
-    from omz.accuracy.config import load_evaluation
     from omz.accuracy.datasets import open_dataset, take
     from omz.accuracy.definitions import load_definition
     from omz.accuracy.evaluation import input_shape
-    from omz.accuracy.preprocessing import preprocessing_of
+    from omz.inference.preparation import preprocessing_of
     from omz.quantizer.options import DEFAULT_SUBSET
     from omz.quantizer.quantize import quantize_model
+    from omz.zoo.accuracy_check import load_evaluation
 
     evaluation = load_evaluation(model.directory / "accuracy-check.yml")
     samples = take(open_dataset(load_definition(evaluation.dataset)), DEFAULT_SUBSET).samples
@@ -224,7 +224,7 @@ def _print_figures(out: Console, variants: Sequence[Variant]) -> None:
     from rich import box
     from rich.table import Table
 
-    from omz.demos.common.statistics import three_digits
+    from omz.inference.statistics import three_digits
 
     table = Table(box=box.SIMPLE_HEAD)
     headings = ("IR", "size", "top-1", "95 % interval", "latency p50", "inferences/s", "executed on")

@@ -9,11 +9,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, run
-from omz.demos.common import options
+from omz.demos.common.options import resolution
+from omz.inference import arguments
 
 if TYPE_CHECKING:
     from omz.demos.common.display import Window
-    from omz.demos.common.pipeline import Outcome
+    from omz.inference.pipeline import Outcome
 
 DEFAULT_SECONDS = 10
 
@@ -26,8 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Esc or q in the window, or Ctrl-C, stops and prints the report.",
         allow_abbrev=False,
     )
-    options.add_model_arguments(parser)
-    options.add_inference_arguments(parser)
+    arguments.add_model_arguments(parser)
+    arguments.add_inference_arguments(parser)
     group = parser.add_argument_group("input and output")
     group.add_argument("-i", "--input", required=True, help="picture or folder of pictures")
     group.add_argument(
@@ -37,10 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="lines './<picture> <class index>'; -1 is the class 'other'",
     )
     group.add_argument(
-        "-nt", "--num_top", type=options.positive, default=5, metavar="N", help="top results (default: 5)"
+        "-nt", "--num_top", type=arguments.positive, default=5, metavar="N", help="top results (default: 5)"
     )
     group.add_argument(
-        "-res", "--resolution", type=options.resolution, default=(1280, 720), metavar="WxH",
+        "-res", "--resolution", type=resolution, default=(1280, 720), metavar="WxH",
         help="size of the picture grid (default: 1280x720)",
     )  # fmt: skip
     group.add_argument(
@@ -49,7 +50,11 @@ def build_parser() -> argparse.ArgumentParser:
         "0 or -1: end to end until stopped",
     )  # fmt: skip
     group.add_argument(
-        "--repeats", type=options.positive, default=1, metavar="N", help="measure N times and show the spread"
+        "--repeats",
+        type=arguments.positive,
+        default=1,
+        metavar="N",
+        help="measure N times and show the spread",
     )
     group.add_argument("-no_show", "--no_show", action="store_true", help="open no window")
     group.add_argument(
@@ -86,14 +91,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _demo(args: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from omz.console import console
     from omz.demos.classification_benchmark_demo.grid import draw_grid
-    from omz.demos.classification_benchmark_demo.measurement import benchmark
     from omz.demos.classification_benchmark_demo.text import print_report
-    from omz.demos.common.console import console
     from omz.demos.common.display import open_window
     from omz.demos.common.drawing import MAX_TILES
     from omz.demos.common.writers import PICTURE_SUFFIXES, write_json, write_picture
     from omz.errors import UsageError
+    from omz.inference.benchmark import benchmark
 
     if args.output and Path(args.output).suffix.lower() not in PICTURE_SUFFIXES:
         raise UsageError(f"-o {args.output}: expected a picture file, one of {', '.join(PICTURE_SUFFIXES)}")
@@ -102,10 +107,10 @@ def _demo(args: argparse.Namespace) -> int:
         report = benchmark(
             args.model,
             args.input,
-            device=options.device_options(args),
+            device=arguments.device_options(args),
             labels=args.labels,
             ground_truth=args.ground_truth,
-            input_options=options.input_options(args),
+            input_options=arguments.input_options(args),
             top_k=args.num_top,
             seconds=args.time,
             repeats=args.repeats,
@@ -129,8 +134,8 @@ def _demo(args: argparse.Namespace) -> int:
 def _shower(window: Window, args: argparse.Namespace) -> Callable[[Outcome], bool]:
     """Return what shows outcomes in the window and tells whether to go on."""
     from omz.demos.classification_benchmark_demo.grid import LiveGrid
-    from omz.demos.classification_benchmark_demo.ground_truth import read_ground_truth
-    from omz.demos.common.statistics import three_digits
+    from omz.inference.ground_truth import read_ground_truth
+    from omz.inference.statistics import three_digits
 
     grid = LiveGrid(args.resolution, read_ground_truth(args.ground_truth) if args.ground_truth else {})
     began = shown = perf_counter()

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.demos.common.drawing import MAX_TILES, SheetItem, contact_sheet, percent
-from omz.demos.common.images import Image, read_image
-from omz.demos.common.statistics import three_digits
 from omz.errors import ZooError
+from omz.inference.images import Image, read_image
+from omz.inference.statistics import three_digits
 
 if TYPE_CHECKING:
-    from omz.demos.classification_benchmark_demo.report import Report
-    from omz.demos.common.pipeline import Outcome
-    from omz.demos.common.topk import Prediction
+    from omz.inference.benchmark_report import Report
+    from omz.inference.pipeline import Outcome
+    from omz.inference.ranking import Prediction
 
 LIVE_TILES = 24
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omz.demos.common.console import bar, histogram_lines, latency_table
-from omz.demos.common.statistics import Spread, three_digits
+from omz.console import bar
+from omz.demos.common.text import histogram_lines, latency_table
+from omz.inference.statistics import Spread, three_digits
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from omz.demos.classification_benchmark_demo.report import Report
+    from omz.inference.benchmark_report import Report
 
 
 def print_report(out: Console, report: Report) -> None:

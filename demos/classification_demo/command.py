@@ -10,14 +10,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, run
-from omz.demos.common import options
+from omz.demos.common.options import resolution
+from omz.inference import arguments
 
 if TYPE_CHECKING:
     from omz.demos.common.display import Window
-    from omz.demos.common.model import Classifier
-    from omz.demos.common.pipeline import Outcome, Pipeline
-    from omz.demos.common.sources import Source
     from omz.demos.common.writers import Writer
+    from omz.inference.classifier import Classifier
+    from omz.inference.pipeline import Outcome, Pipeline
+    from omz.inference.sources import Source
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
         "With --loop and no display give --time, or stop with Ctrl-C.",
         allow_abbrev=False,
     )
-    options.add_model_arguments(parser)
-    options.add_inference_arguments(parser)
+    arguments.add_model_arguments(parser)
+    arguments.add_inference_arguments(parser)
     group = parser.add_argument_group("input and output")
     group.add_argument(
         "-i", "--input", required=True, help="picture, folder of pictures, video or camera index"
@@ -49,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="classes shown (default: 5)",
     )
     group.add_argument("-loop", "--loop", action="store_true", help="read the input again and again")
-    group.add_argument("-time", "--time", type=options.positive, metavar="S", help="stop after S seconds")
+    group.add_argument("-time", "--time", type=arguments.positive, metavar="S", help="stop after S seconds")
     group.add_argument(
         "-o",
         "--output",
@@ -57,12 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="annotated result: picture, folder, out_%%03d.png, or .avi/.mp4/.mkv video",
     )
     group.add_argument(
-        "-limit", "--output_limit", type=options.count, default=1000, metavar="N",
+        "-limit", "--output_limit", type=arguments.count, default=1000, metavar="N",
         help="frames stored by -o (default: 1000; 0: all)",
     )  # fmt: skip
     group.add_argument("-no_show", "--no_show", action="store_true", help="open no window")
     group.add_argument(
-        "--output_resolution", type=options.resolution, metavar="WxH", help="largest size of annotated frames"
+        "--output_resolution", type=resolution, metavar="WxH", help="largest size of annotated frames"
     )
     group.add_argument(
         "-r", "--raw_output_message", action="store_true", help="print raw scores, and for video every frame"
@@ -80,17 +81,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from omz.demos.classification_demo.classification import check_any_readable
     from omz.demos.common.display import open_window
-    from omz.demos.common.model import load_classifier
-    from omz.demos.common.pipeline import Pipeline
-    from omz.demos.common.sources import open_source, repeat
     from omz.demos.common.writers import open_writer, write_json
+    from omz.inference.classification import check_any_readable
+    from omz.inference.classifier import load_classifier
+    from omz.inference.pipeline import Pipeline
+    from omz.inference.sources import open_source, repeat
 
     source = open_source(args.input)
     writer = open_writer(args.output, source) if args.output else None
     classifier = load_classifier(
-        args.model, options.device_options(args), options.input_options(args), args.labels
+        args.model, arguments.device_options(args), arguments.input_options(args), args.labels
     )
     window = open_window("classification_demo", no_show=args.no_show)
     pipeline = Pipeline(
@@ -131,8 +132,8 @@ class _Session:
     def __init__(
         self, args: argparse.Namespace, source: Source, window: Window | None, writer: Writer | None
     ) -> None:
-        from omz.demos.common.console import console
-        from omz.demos.common.statistics import Samples, StageLatencies
+        from omz.console import console
+        from omz.inference.statistics import Samples, StageLatencies
 
         self._args, self._window, self._writer = args, window, writer
         self._still = source.kind in ("image", "folder")
@@ -148,8 +149,8 @@ class _Session:
 
     def take(self, outcome: Outcome) -> bool:
         """Deal with one outcome and return whether to go on."""
-        from omz.demos.classification_demo.classification import as_classified
-        from omz.demos.common.console import print_predictions
+        from omz.demos.common.text import print_predictions
+        from omz.inference.classification import as_classified
 
         if outcome.error is not None or outcome.timing is None:
             if all(outcome.source != known.source for known in self.unreadable):
@@ -192,7 +193,7 @@ class _Session:
 
     def report(self, classifier: Classifier, pipeline: Pipeline, seconds: float) -> dict[str, Any]:
         """Return the report that ``--json`` writes."""
-        from omz.demos.common.statistics import round_to_three
+        from omz.inference.statistics import round_to_three
 
         summaries = self.latencies.summaries()
         if rendering := self.rendering.summary():
@@ -217,8 +218,9 @@ class _Session:
 
     def print_metrics(self, classifier: Classifier, report: dict[str, Any]) -> None:
         """Print the summary for people."""
-        from omz.demos.common.console import bar, console, latency_table
-        from omz.demos.common.statistics import three_digits
+        from omz.console import bar, console
+        from omz.demos.common.text import latency_table
+        from omz.inference.statistics import three_digits
 
         out = self._out or console()
         if not self._still and self.frames:

@@ -1,5 +1,1 @@
-"""What both demos are built from: devices, models, pictures, the asynchronous pipeline, statistics, drawing.
-
-One picture's way: :mod:`sources` -> :mod:`images` -> :mod:`preprocessing` -> :mod:`pipeline` -> :mod:`topk`,
-then :mod:`drawing` and :mod:`writers`. Nothing here prints.
-"""
+"""What both demos are built from: options, text, drawing, windows, writers."""

@@ -7,8 +7,8 @@ import os
 import sys
 from types import ModuleType
 
-from omz.demos.common import opencv
-from omz.demos.common.images import Image
+from omz.inference import opencv
+from omz.inference.images import Image
 
 _log = logging.getLogger(__name__)
 _STOP_KEYS = (27, ord("q"), ord("Q"))

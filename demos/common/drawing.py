@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omz.demos.common import opencv
-from omz.demos.common.images import Image
-from omz.demos.common.preprocessing import centre_crop
-from omz.demos.common.topk import Prediction
+from omz.inference import opencv
+from omz.inference.images import Image
+from omz.inference.ranking import Prediction
+from omz.inference.resizing import centre_crop
 
 Colour = tuple[int, int, int]  # BGR
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from omz.demos.common import opencv
-from omz.demos.common.images import Image
-from omz.demos.common.sources import Source
 from omz.errors import InferenceError, UsageError
-from omz.files import whole_file
+from omz.files import write_whole
+from omz.inference import opencv
+from omz.inference.images import Image
+from omz.inference.sources import Source
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "MJPG"}
@@ -69,21 +69,7 @@ def write_picture(path: Path, image: Image) -> None:
         raise InferenceError(f"{path}: cannot be encoded: {getattr(error, 'err', error)}") from error
     if not good:
         raise InferenceError(f"{path}: cannot be encoded")
-    write_bytes(path, data.tobytes())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file beside its target, then rename; folders are made.
-
-    Raises:
-        InferenceError: It cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InferenceError(f"{path}: cannot be written: {error.strerror or error}") from error
-    with whole_file(path, InferenceError) as stream:
-        stream.write(data)
+    write_whole(path, data.tobytes(), InferenceError)
 
 
 def write_json(target: str, report: Mapping[str, Any]) -> None:
@@ -92,7 +78,7 @@ def write_json(target: str, report: Mapping[str, Any]) -> None:
     if target == "-":
         sys.stdout.write(text)
     else:
-        write_bytes(Path(target), text.encode())
+        write_whole(Path(target), text.encode(), InferenceError)
 
 
 class PictureWriter:

@@ -13,8 +13,8 @@ import yaml
 
 from omz import cli
 from omz.accuracy.command import main
-from omz.accuracy.irs import find_irs
 from omz.errors import InferenceError
+from omz.inference.irs import find_irs
 from omz.zoo.catalogue import packaged_root
 
 #: Each of these takes a second or more.

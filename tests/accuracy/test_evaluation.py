@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from omz.accuracy.advice import advice
-from omz.accuracy.config import Evaluation, load_evaluation
 from omz.accuracy.datasets import open_dataset
 from omz.accuracy.definitions import load_definition
 from omz.accuracy.evaluation import evaluate, input_shape
 from omz.accuracy.picture_facts import facts_of, picture_facts
-from omz.accuracy.preprocessing import preprocessing_of
 from omz.errors import InferenceError
+from omz.inference.preparation import preprocessing_of
+from omz.zoo.accuracy_check import Evaluation, load_evaluation
 from omz.zoo.catalogue import packaged_root
 from omz.zoo.labels import load_labels
 

@@ -20,9 +20,9 @@ from nets.zoo import NETS, lay_out
 from omz.converter.caffe.reference import run
 from omz.converter.ir import label_text
 from omz.converter.zoo_model import convert_model
-from omz.demos.common.model import load_classifier
-from omz.demos.common.pipeline import Pipeline
-from omz.demos.common.sources import Arrays
+from omz.inference.classifier import load_classifier
+from omz.inference.pipeline import Pipeline
+from omz.inference.sources import Arrays
 from omz.info_dumper.info import Info, inspect
 from omz.zoo import catalogue
 from omz.zoo.labels import load_labels

@@ -12,13 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
-from omz.demos.classification_benchmark_demo import benchmark, measurement
 from omz.demos.classification_benchmark_demo.command import main
-from omz.demos.classification_benchmark_demo.ground_truth import read_ground_truth, resolve
-from omz.demos.classification_benchmark_demo.report import accuracy_of
-from omz.demos.classification_demo import Classified
-from omz.demos.common.topk import Prediction
 from omz.errors import InferenceError
+from omz.inference import benchmark as measurement
+from omz.inference.benchmark import benchmark
+from omz.inference.benchmark_report import accuracy_of
+from omz.inference.classification import Classified
+from omz.inference.ground_truth import read_ground_truth, resolve
+from omz.inference.ranking import Prediction
 
 #: Each of these takes a second or more.
 pytestmark = pytest.mark.slow

@@ -11,9 +11,9 @@ import pytest
 
 from omz.demos.common import display, drawing, writers
 from omz.demos.common.drawing import GREEN, NEUTRAL, RED, SheetItem, annotate, contact_sheet
-from omz.demos.common.sources import open_source
-from omz.demos.common.topk import Prediction
 from omz.errors import InferenceError, UsageError
+from omz.inference.ranking import Prediction
+from omz.inference.sources import open_source
 
 PREDICTIONS = [Prediction(0, "kit fox", 0.75), Prediction(1, "maté → tea", 0.25)]
 

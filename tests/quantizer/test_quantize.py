@@ -12,10 +12,10 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from omz.demos.classification_benchmark_demo import benchmark
-from omz.demos.classification_demo import classify
-from omz.demos.common.devices import DeviceOptions
 from omz.errors import ConversionError, InferenceError, UsageError
+from omz.inference.benchmark import benchmark
+from omz.inference.classification import classify
+from omz.inference.devices import DeviceOptions
 from omz.quantizer import Options, quantize_model
 from omz.quantizer.calibration import digest
 

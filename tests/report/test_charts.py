@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from omz.demos.common.statistics import Samples
+from omz.inference.statistics import Samples
 from omz.report.charts import WIDTH, Bar, bar_chart, latency_chart, share_bar
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from omz.demos.common.statistics import Samples
-from omz.demos.common.topk import Prediction
 from omz.errors import UsageError
+from omz.inference.ranking import Prediction
+from omz.inference.statistics import Samples
 from omz.quantizer.options import command_options
 from omz.report import command
 from omz.report.collect import (

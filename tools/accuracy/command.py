@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from omz.accuracy.arguments import add_list_arguments
 from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
-from omz.demos.common.devices import PRECISIONS as EXECUTION_PRECISIONS
-from omz.demos.common.options import add_requests_argument
 from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
+from omz.inference.arguments import add_requests_argument
+from omz.inference.devices import PRECISIONS as EXECUTION_PRECISIONS
 from omz.zoo.selection import add_selection_arguments, is_made, parse_precisions, print_all, selected_models
 
 if TYPE_CHECKING:
-    from omz.accuracy.config import Evaluation
     from omz.accuracy.datasets import Dataset
     from omz.accuracy.output import Result
+    from omz.zoo.accuracy_check import Evaluation
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ def _check_usage(args: argparse.Namespace) -> None:
     if is_made(args) == (args.config is not None):
         raise UsageError("expected either -c FILE or a choice of models with --name, --list or --all")
     if args.precisions is not None:
-        from omz.accuracy.irs import is_file
+        from omz.inference.irs import is_file
 
         parse_precisions(args.precisions)
         if is_file(args.models):
@@ -200,8 +200,8 @@ def _jobs(args: argparse.Namespace) -> Iterator[_Job]:
 
 def _check_model(job: _Job, args: argparse.Namespace) -> tuple[list[Result], list[str]]:
     """Measure all IRs of a model; return the results, and what failed in a line each."""
-    from omz.accuracy.config import load_evaluation
-    from omz.accuracy.irs import find_irs
+    from omz.inference.irs import find_irs
+    from omz.zoo.accuracy_check import load_evaluation
 
     results: list[Result] = []
     failed: list[str] = []
@@ -216,7 +216,7 @@ def _check_model(job: _Job, args: argparse.Namespace) -> tuple[list[Result], lis
                 failed.extend(_verdicts(result, args.tolerance))
     if results and "-" not in (args.json, args.csv, args.predictions):
         from omz.accuracy.output import print_results
-        from omz.demos.common.console import console
+        from omz.console import console
 
         print_results(console(), results)
     return results, failed
@@ -251,7 +251,7 @@ def _measure(
     from omz.accuracy.advice import advice
     from omz.accuracy.evaluation import RANKS, evaluate, input_shape
     from omz.accuracy.output import Result, problem_lines
-    from omz.accuracy.preprocessing import preprocessing_of
+    from omz.inference.preparation import preprocessing_of
 
     if xml is None:
         raise InferenceError(

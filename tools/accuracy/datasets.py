@@ -21,11 +21,10 @@ from pathlib import Path
 from omz.accuracy import label_order as orders
 from omz.accuracy.definitions import Definition
 from omz.accuracy.lists import Row, read_list
-from omz.accuracy.picture_facts import is_regular
 from omz.command import printable
-from omz.demos.common.images import SUFFIXES
-from omz.demos.common.sources import natural_key
 from omz.errors import InferenceError
+from omz.inference.images import SUFFIXES, is_regular
+from omz.inference.sources import natural_key
 from omz.zoo import catalogue
 from omz.zoo.labels import Label, load_labels
 

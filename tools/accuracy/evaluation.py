@@ -20,11 +20,11 @@ from omz.zoo.labels import load_labels
 
 if TYPE_CHECKING:
     from omz.accuracy.datasets import Dataset, Sample
-    from omz.accuracy.preprocessing import Picture, Preparation
     from omz.accuracy.progress import Progress
-    from omz.demos.common.devices import DeviceOptions
-    from omz.demos.common.model import Classifier
-    from omz.demos.common.sources import Frame
+    from omz.inference.classifier import Classifier
+    from omz.inference.devices import DeviceOptions
+    from omz.inference.preparation import Picture, Preparation
+    from omz.inference.sources import Frame
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def evaluate(
             all can be read.
     """
     from omz.accuracy.progress import open_progress
-    from omz.demos.common.pipeline import Pipeline
+    from omz.inference.pipeline import Pipeline
 
     classifier = _load(xml, dataset, prepare, device, precision)
     _check_labels(classifier, dataset)
@@ -193,8 +193,8 @@ def input_shape(xml: Path) -> tuple[int, ...]:
     """
     import openvino as ov
 
-    from omz.demos.common.locate import find_model
-    from omz.demos.common.model import one_line, read_network
+    from omz.inference.classifier import one_line, read_network
+    from omz.inference.locate import find_model
 
     if Path(xml).suffix != ".xml" and Path(xml).is_file():
         raise InferenceError(f"{xml}: expected the .xml file of an IR")
@@ -215,8 +215,8 @@ def _load(
 ) -> Classifier:
     from dataclasses import replace
 
-    from omz.demos.common.devices import DeviceOptions
-    from omz.demos.common.model import InputOptions, load_classifier
+    from omz.inference.classifier import InputOptions, load_classifier
+    from omz.inference.devices import DeviceOptions
 
     options = DeviceOptions(device) if isinstance(device, str) else device
     if precision:
@@ -256,7 +256,7 @@ def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
 def _frames(
     dataset: Dataset, places: list[int], prepare: Preparation, peculiar: dict[Path, tuple[str, ...]]
 ) -> Iterator[Frame]:
-    from omz.demos.common.sources import Frame
+    from omz.inference.sources import Frame
 
     def load(path: Path) -> Picture:
         if facts := picture_facts(path):

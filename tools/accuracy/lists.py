@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from omz.demos.common.images import SUFFIXES
 from omz.errors import InferenceError
 from omz.files import read_bounded
+from omz.inference.images import SUFFIXES
 
 MAX_LIST_BYTES = 64 << 20
 _HEADINGS = frozenset({"image", "picture", "path", "file", "filename", "name", "imageid", "id", "image_id"})

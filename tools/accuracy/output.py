@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omz.accuracy.advice import advice
 from omz.accuracy.metrics import confusions, worst_classes
 from omz.command import printable, shortened
-from omz.demos.common.statistics import round_to_three, three_digits
+from omz.inference.statistics import round_to_three, three_digits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,7 @@ class Result:
 
     Attributes:
         model: Name of the model.
-        precision: Of the IR, such as FP16-INT8; see :func:`omz.accuracy.irs.precision_of`.
+        precision: Of the IR, such as FP16-INT8; see :func:`omz.inference.irs.precision_of`.
         report: See :func:`omz.accuracy.evaluation.evaluate`.
         references: The published accuracy by k, as a share.
         ks: For which k to tell the accuracy.
@@ -251,11 +251,12 @@ def write_text(target: str, text: str) -> None:
 
     Such a byte, 0xff say, is written as ``\udcff``: in JSON that is the same name again.
     """
-    from omz.demos.common.writers import write_bytes
+    from omz.errors import InferenceError
+    from omz.files import write_whole
 
     data = text.encode(errors="backslashreplace")
     if target == "-":
         sys.stdout.write(data.decode())
         sys.stdout.flush()  # a full disk is told here, not when all is over
     else:
-        write_bytes(Path(target), data)
+        write_whole(Path(target), data, InferenceError)

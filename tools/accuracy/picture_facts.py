@@ -8,12 +8,12 @@ of a JPEG file that ends too soon older versions of OpenCV make a picture that i
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from omz.errors import InferenceError
+from omz.inference.images import check_file
 
 #: Headers beyond are not looked at; EXIF segments of 64 kB and a large colour profile fit in.
 MAX_HEADER_BYTES = 1 << 20
@@ -24,31 +24,6 @@ TAIL_BYTES = 1 << 16
 GREY, CMYK, DEEP, TURNED, CUT = "grey", "CMYK", "16-bit", "EXIF-rotated", "truncated"
 _BITS, _PHOTOMETRIC, _ORIENTATION = 0x102, 0x106, 0x112  # tags of TIFF, in which EXIF data is written as well
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame, of any kind of compression
-
-
-def check_file(path: Path) -> None:
-    """Check that a picture is a regular file: who opens a FIFO or a device may wait for ever.
-
-    Raises:
-        InferenceError: It is none, or no file can have such a name.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise InferenceError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:  # of a NUL in the name
-        raise InferenceError(f"{path}: {error}") from error
-    if not stat.S_ISREG(mode):
-        raise InferenceError(f"{path}: is no regular file")
-
-
-def is_regular(path: Path) -> bool:
-    """Tell whether :func:`check_file` lets a picture pass."""
-    try:
-        check_file(path)
-    except InferenceError:
-        return False
-    return True
 
 
 def picture_facts(path: Path) -> tuple[str, ...]:

@@ -20,9 +20,9 @@ from omz.files import writing
 
 if TYPE_CHECKING:
     from omz.accuracy.datasets import Dataset
-    from omz.accuracy.preprocessing import Preparation
-    from omz.demos.common.model import Classifier
-    from omz.demos.common.topk import Prediction
+    from omz.inference.classifier import Classifier
+    from omz.inference.preparation import Preparation
+    from omz.inference.ranking import Prediction
 
 _log = logging.getLogger(__name__)
 

@@ -162,12 +162,12 @@ def _tasks(args: argparse.Namespace) -> Iterator[_Task]:
 
 
 def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quantized:
-    from omz.accuracy.config import load_evaluation
     from omz.accuracy.datasets import open_dataset, take
     from omz.accuracy.definitions import load_definition
     from omz.accuracy.evaluation import input_shape
-    from omz.accuracy.preprocessing import preprocessing_of
+    from omz.inference.preparation import preprocessing_of
     from omz.quantizer.quantize import quantize_model
+    from omz.zoo.accuracy_check import load_evaluation
 
     if not task.xml.is_file():
         precision = task.precision.removesuffix("-INT8")

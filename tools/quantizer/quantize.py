@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import openvino as ov
 
 from omz.converter.ir import write_ir
-from omz.demos.common.model import read_network
 from omz.errors import ConversionError, located
+from omz.inference.classifier import read_network
 from omz.quantizer import backend
 from omz.quantizer.calibration import Batches, Prepare, digest, readable
 from omz.quantizer.graph import given_back, has_squeeze_excitation, name_by_place

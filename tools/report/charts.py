@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from omz.report.markup import Html, tag
 
 if TYPE_CHECKING:
-    from omz.demos.common.statistics import LatencySummary
+    from omz.inference.statistics import LatencySummary
 
 WIDTH = 340
 _ROW, _BAR = 34, 20
@@ -58,7 +58,7 @@ def latency_chart(name: str, milliseconds: Sequence[float], summary: LatencySumm
         summary: Of the same.
         colour: Which of the colours, from 0.
     """
-    from omz.demos.common.statistics import histogram, three_digits
+    from omz.inference.statistics import histogram, three_digits
 
     bins = histogram(milliseconds, _BINS)
     most = max(count for _, _, count in bins)

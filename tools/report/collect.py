@@ -17,12 +17,12 @@ from omz.version import __version__
 if TYPE_CHECKING:
     import openvino as ov
 
-    from omz.accuracy.config import Evaluation
     from omz.accuracy.datasets import Dataset
-    from omz.demos.common.images import Image
-    from omz.demos.common.model import Classifier
-    from omz.demos.common.pipeline import Rate
+    from omz.inference.classifier import Classifier
+    from omz.inference.images import Image
+    from omz.inference.pipeline import Rate
     from omz.info_dumper.info import Info
+    from omz.zoo.accuracy_check import Evaluation
     from omz.zoo.schema import Model
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def find_evaluation(model: Model, options: Options) -> Evaluation | None:
         DescriptorError: Its ``accuracy-check.yml`` is malformed.
         UsageError: A dataset is given, and there is no such file.
     """
-    from omz.accuracy.config import load_evaluation
+    from omz.zoo.accuracy_check import load_evaluation
 
     path = model.directory / "accuracy-check.yml"
     if path.is_file():
@@ -182,7 +182,7 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
         InferenceError: The IR, the device or the dataset cannot be used.
     """
     from omz.accuracy.evaluation import evaluate, input_shape
-    from omz.accuracy.preprocessing import preprocessing_of
+    from omz.inference.preparation import preprocessing_of
 
     report = evaluate(
         xml,
@@ -210,8 +210,8 @@ def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> 
     Raises:
         InferenceError: What is given is not there, or holds no picture.
     """
-    from omz.accuracy.picture_facts import is_regular
-    from omz.demos.common.sources import Pictures, list_pictures, open_source
+    from omz.inference.images import is_regular
+    from omz.inference.sources import Pictures, list_pictures, open_source
 
     given = options.pictures
     if given is None:
@@ -237,7 +237,7 @@ def measure(irs: dict[str, Path], pictures: Sequence[Path], options: Options) ->
     Raises:
         InferenceError: An IR or the device cannot be used, or the time is too short for one inference.
     """
-    from omz.demos.common.statistics import Samples, Spread
+    from omz.inference.statistics import Samples, Spread
 
     images = _readable(pictures) or [_noise()]
     single = _take_turns(irs, images, "latency", options)
@@ -262,9 +262,9 @@ def _take_turns(
     irs: dict[str, Path], images: Sequence[Image], hint: str, options: Options
 ) -> dict[str, tuple[list[Rate], Classifier]]:
     """Return what each round gave, by precision."""
-    from omz.demos.common.devices import DeviceOptions
-    from omz.demos.common.model import load_classifier
-    from omz.demos.common.pipeline import Pipeline
+    from omz.inference.classifier import load_classifier
+    from omz.inference.devices import DeviceOptions
+    from omz.inference.pipeline import Pipeline
 
     device = DeviceOptions(options.device, hint=hint, precision=options.infer_precision)
     pipelines = {
@@ -281,7 +281,7 @@ def _take_turns(
 
 
 def _readable(pictures: Sequence[Path]) -> list[Image]:
-    from omz.demos.common.images import read_image
+    from omz.inference.images import read_image
 
     images = []
     for path in pictures:
@@ -309,8 +309,8 @@ def classify_samples(
     Raises:
         InferenceError: Not one picture can be decoded.
     """
-    from omz.demos.classification_demo import classify
-    from omz.demos.common.devices import DeviceOptions
+    from omz.inference.classification import classify
+    from omz.inference.devices import DeviceOptions
 
     if not pictures:
         return [], {}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from omz.demos.common.images import Image
-    from omz.demos.common.statistics import LatencySummary
-    from omz.demos.common.topk import Prediction
+    from omz.inference.images import Image
+    from omz.inference.ranking import Prediction
+    from omz.inference.statistics import LatencySummary
     from omz.info_dumper.info import Info
     from omz.zoo.schema import Model
 

@@ -15,8 +15,8 @@ from omz.report.markup import Html, joined, link, tag
 from omz.zoo.page import FRAMEWORKS
 
 if TYPE_CHECKING:
-    from omz.demos.common.images import Image
-    from omz.demos.common.topk import Prediction
+    from omz.inference.images import Image
+    from omz.inference.ranking import Prediction
 
 #: Nothing is loaded but what is in the file, and no script runs, whatever a label or a description might hold.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -342,7 +342,7 @@ def _median(variant: Variant) -> float:
 
 
 def _three(value: float) -> str:
-    from omz.demos.common.statistics import three_digits
+    from omz.inference.statistics import three_digits
 
     return three_digits(value)
 
@@ -377,7 +377,7 @@ def megabytes(size: int) -> str:
 
 def data_uri(image: Image) -> str:
     """Return a picture as an address that holds it, no larger than needed; small pictures keep their pixels."""
-    from omz.demos.common import opencv
+    from omz.inference import opencv
 
     cv2 = opencv.load()
     height, width = image.shape[:2]

@@ -5,9 +5,17 @@ is imported. ``--verify`` runs it, and so do the tests. Clarity and accuracy com
 their time on, matrix products, is NumPy's.
 """
 
-from . import activations, arrangement, combination, convolution, interpolation, normalization, pooling
-from .interpreter import active_layers, needed_layers, run, trace
-from .registry import LAYERS, forward
+from omz.converter.caffe.reference import (
+    activations,
+    arrangement,
+    combination,
+    convolution,
+    interpolation,
+    normalization,
+    pooling,
+)
+from omz.converter.caffe.reference.interpreter import active_layers, needed_layers, run, trace
+from omz.converter.caffe.reference.registry import LAYERS, forward
 
 __all__ = [
     "LAYERS",

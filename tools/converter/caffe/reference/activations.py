@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from omz.converter.caffe.caffe_pb2 import LayerParameter
-
-from .normalization import per_channel
-from .registry import Array, Blob, double, layer
+from omz.converter.caffe.reference.normalization import per_channel
+from omz.converter.caffe.reference.registry import Array, Blob, double, layer
 
 
 @layer("ReLU")

@@ -8,9 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from omz.converter.caffe.caffe_pb2 import LayerParameter
-
-from .geometry import axis_index, reshaped
-from .registry import Array, Blob, layer, layer_of_tops
+from omz.converter.caffe.reference.geometry import axis_index, reshaped
+from omz.converter.caffe.reference.registry import Array, Blob, layer, layer_of_tops
 
 
 @layer("Dropout")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from omz.converter.caffe.caffe_pb2 import EltwiseParameter, LayerParameter, ReductionParameter
-
-from .geometry import axis_index
-from .registry import Array, Blob, layer
+from omz.converter.caffe.reference.geometry import axis_index
+from omz.converter.caffe.reference.registry import Array, Blob, layer
 
 
 @layer("Eltwise")

@@ -13,15 +13,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from omz.converter.caffe.caffe_pb2 import LayerParameter
-
-from .geometry import (
+from omz.converter.caffe.reference.geometry import (
     Sizes,
     axis_index,
     convolution_geometry,
     convolution_size,
     deconvolution_size,
 )
-from .registry import Array, Blob, double, layer, layer_of_tops
+from omz.converter.caffe.reference.registry import Array, Blob, double, layer, layer_of_tops
 
 #: Columns and weights are laid out in double precision a part at a time, so that large nets fit into memory.
 PART = 1 << 23  # elements, 64 MB

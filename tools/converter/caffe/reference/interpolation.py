@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from omz.converter.caffe.caffe_pb2 import InterpParameter, LayerParameter
-
-from .registry import Array, Blob, layer
+from omz.converter.caffe.reference.registry import Array, Blob, layer
 
 
 @layer("Interp")

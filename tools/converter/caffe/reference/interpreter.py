@@ -20,8 +20,7 @@ from omz.converter.caffe.caffe_pb2 import (
     ParamSpec,
     V1LayerParameter,
 )
-
-from .registry import LAYERS, Array, Blob, forward
+from omz.converter.caffe.reference.registry import LAYERS, Array, Blob, forward
 
 
 def run(

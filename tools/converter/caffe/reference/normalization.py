@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from omz.converter.caffe.caffe_pb2 import BNParameter, LayerParameter, LRNParameter
-
-from .geometry import axis_index
-from .pooling import average_pooling
-from .registry import Array, Blob, double, layer
+from omz.converter.caffe.reference.geometry import axis_index
+from omz.converter.caffe.reference.pooling import average_pooling
+from omz.converter.caffe.reference.registry import Array, Blob, double, layer
 
 
 @layer("BatchNorm")

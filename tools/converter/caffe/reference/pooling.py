@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from omz.converter.caffe.caffe_pb2 import LayerParameter, PoolingParameter
-
-from .geometry import Pair, pooling_geometry, pooling_sizes
-from .registry import Array, Blob, layer_of_tops
+from omz.converter.caffe.reference.geometry import Pair, pooling_geometry, pooling_sizes
+from omz.converter.caffe.reference.registry import Array, Blob, layer_of_tops
 
 FLT_MAX = float(np.finfo(np.float32).max)
 

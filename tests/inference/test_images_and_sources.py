@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from omz.demos.common.images import is_picture, read_image
-from omz.demos.common.preprocessing import centre_crop, resize_into
-from omz.demos.common.sources import Pictures, Video, list_pictures, natural_key, open_source, repeat
 from omz.errors import InferenceError
+from omz.inference.images import is_picture, read_image
+from omz.inference.resizing import centre_crop, resize_into
+from omz.inference.sources import Pictures, Video, list_pictures, natural_key, open_source, repeat
 
 
 def test_grey_alpha_and_16_bit_come_out_as_8_bit_bgr(tmp_path, picture):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from omz.demos.common.devices import DeviceOptions, parse_device, properties
 from omz.errors import InferenceError, UsageError
+from omz.inference.devices import DeviceOptions, parse_device, properties
 
 TWO_GPUS = ["CPU", "GPU.0", "GPU.1", "NPU"]
 
@@ -109,7 +109,7 @@ def test_threads_are_for_the_cpu():
     ],
 )
 def test_openvino_takes_the_properties(options, tiny):
-    from omz.demos.common.model import load_classifier
+    from omz.inference.classifier import load_classifier
 
     classifier = load_classifier(tiny.xml, DeviceOptions(**options))
     assert classifier.execution_devices == ["CPU"]

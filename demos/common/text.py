@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from omz.demos.common.statistics import PERCENTILES, LatencySummary, histogram, three_digits
-from omz.demos.common.topk import Prediction
+from omz.console import BAR, bar
+from omz.inference.ranking import Prediction
+from omz.inference.statistics import PERCENTILES, LatencySummary, histogram, three_digits
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-PLAIN_WIDTH = 110
-BAR = 24
-
-
-def console() -> Console:
-    """Return a console on stdout; where that is no terminal, lines are not folded at 80 columns."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
-
-
-def bar(share: float, width: int = BAR) -> str:
-    """Draw a share (0 to 1) as a bar, in steps of an eighth of a letter.
-
-    >>> bar(0.5, 4), bar(1.0, 3), bar(0.0, 3)
-    ('██', '███', '')
-    """
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
 def print_predictions(

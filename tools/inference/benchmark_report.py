@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from omz.demos.classification_demo.classification import Classified
-    from omz.demos.common.statistics import LatencySummary, Spread
+    from omz.inference.classification import Classified
+    from omz.inference.statistics import LatencySummary, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of :func:`~omz.demos.classification_benchmark_demo.benchmark`.
+    """The result of :func:`~omz.inference.benchmark.benchmark`.
 
     Attributes:
         model: Path of the IR.
@@ -79,7 +79,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; latencies in milliseconds, throughput in pictures a second."""
-        from omz.demos.common.statistics import round_to_three
+        from omz.inference.statistics import round_to_three
 
         only = self.inference_latency
         return {

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from omz.demos.classification_demo import Classified, classify
-from omz.demos.common.devices import DeviceOptions
-from omz.demos.common.model import load_classifier
-from omz.demos.common.pipeline import Pipeline
-from omz.demos.common.sources import Arrays, Frame, open_source, repeat
 from omz.errors import InferenceError
+from omz.inference.classification import Classified, classify
+from omz.inference.classifier import load_classifier
+from omz.inference.devices import DeviceOptions
+from omz.inference.pipeline import Pipeline
+from omz.inference.sources import Arrays, Frame, open_source, repeat
 
 
 @pytest.fixture(scope="module")

@@ -22,37 +22,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omz.accuracy.picture_facts import check_file
-from omz.demos.common import opencv
-from omz.demos.common.images import MAX_FILE_BYTES, read_image
 from omz.errors import InferenceError
 from omz.files import read_bounded
+from omz.inference import opencv
+from omz.inference.images import MAX_FILE_BYTES, check_file, read_image
+from omz.zoo.steps import OPENCV_INTERPOLATIONS, PILLOW_INTERPOLATIONS
 
 if TYPE_CHECKING:
-    from omz.accuracy.config import Crop, Evaluation, Normalization, Resize, Step
+    from omz.zoo.accuracy_check import Evaluation
+    from omz.zoo.steps import Crop, Normalization, Resize, Step
 
 Picture = NDArray[Any]  # (height, width, 3), uint8, or float32 once it is normalized
-
-OPENCV_INTERPOLATIONS = {
-    "NEAREST": "INTER_NEAREST",
-    "LINEAR": "INTER_LINEAR",
-    "BILINEAR": "INTER_LINEAR",
-    "CUBIC": "INTER_CUBIC",
-    "BICUBIC": "INTER_CUBIC",
-    "AREA": "INTER_AREA",
-    "LANCZOS4": "INTER_LANCZOS4",
-}
-PILLOW_INTERPOLATIONS = {
-    "NEAREST": "NEAREST",
-    "LINEAR": "BILINEAR",
-    "BILINEAR": "BILINEAR",
-    "CUBIC": "BICUBIC",
-    "BICUBIC": "BICUBIC",
-    "BOX": "BOX",
-    "HAMMING": "HAMMING",
-    "LANCZOS": "LANCZOS",
-    "ANTIALIAS": "LANCZOS",
-}
 
 
 class Preparation:
@@ -111,7 +91,7 @@ def preprocessing_of(evaluation: Evaluation, model_input_shape: Sequence[int]) -
     """Return what makes a picture file the input of a network.
 
     Args:
-        evaluation: See :func:`omz.accuracy.config.load_evaluation`.
+        evaluation: See :func:`omz.zoo.accuracy_check.load_evaluation`.
         model_input_shape: The network's, (1, 3, height, width) or (1, height, width, 3).
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omz.demos.common import opencv
+from omz.inference import opencv
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from omz.demos.common.images import Image
+    from omz.inference.images import Image
 
 #: Model API's names: stretch; cut out the middle; keep the aspect and pad right and below; the same, centred.
 RESIZE_TYPES = ("standard", "crop", "fit_to_window", "fit_to_window_letterbox")

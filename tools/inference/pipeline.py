@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omz.demos.common import opencv
-from omz.demos.common.images import Image
-from omz.demos.common.model import Classifier, one_line
-from omz.demos.common.preprocessing import resize_into
-from omz.demos.common.sources import Frame
-from omz.demos.common.statistics import Timing
-from omz.demos.common.topk import Prediction, top_k
 from omz.errors import InferenceError, ZooError
+from omz.inference import opencv
+from omz.inference.classifier import Classifier, one_line
+from omz.inference.images import Image
+from omz.inference.ranking import Prediction, top_k
+from omz.inference.resizing import resize_into
+from omz.inference.sources import Frame
+from omz.inference.statistics import Timing
 
 if TYPE_CHECKING:
     import openvino as ov

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from omz.errors import DescriptorError
+from omz.zoo.steps import Reader, Section, Step, Steps
 from omz.zoo.validation import validated
 from omz.zoo.yaml_file import read_yaml
 
@@ -23,129 +24,8 @@ _log = logging.getLogger(__name__)
 #: ``dlsdk`` is what OpenVINO's launcher was called before 2022.
 LAUNCHER_NAMES = {"openvino": ("openvino", "dlsdk")}
 
-Side = Annotated[int, Field(ge=1, le=16384)]  # pixels
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Sized(_Section):
-    """A step that has a target size: ``size`` for a square, or both sides."""
-
-    size: Side | None = None
-    dst_width: Side | None = None
-    dst_height: Side | None = None
-
-    @property
-    def target(self) -> tuple[int, int] | None:
-        """(width, height) in pixels; None if the step states none."""
-        if self.size:
-            return self.size, self.size
-        return (self.dst_width, self.dst_height) if self.dst_width and self.dst_height else None
-
-
-class Resize(_Sized):
-    """Bring a picture to a size; see :mod:`omz.accuracy.preprocessing` for the rules."""
-
-    type: Literal["resize"]
-    aspect_ratio_scale: Literal["width", "height", "greater", "fit_to_window"] | None = None
-    interpolation: str | None = None
-    use_pillow: bool = False
-    resize_realization: Literal["opencv", "pillow"] | None = None
-
-    @property
-    def by_pillow(self) -> bool:
-        """Whether Pillow resizes, not OpenCV."""
-        return self.resize_realization == "pillow" or (self.use_pillow and not self.resize_realization)
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        from omz.accuracy.preprocessing import OPENCV_INTERPOLATIONS, PILLOW_INTERPOLATIONS
-
-        if not self.target:
-            raise ValueError("expected a 'size', or 'dst_width' and 'dst_height'")
-        known = PILLOW_INTERPOLATIONS if self.by_pillow else OPENCV_INTERPOLATIONS
-        if self.interpolation is not None and self.interpolation.upper() not in known:
-            raise ValueError(
-                f"expected an interpolation of {', '.join(known)}; got {self.interpolation[:40]!r}"
-            )
-        return self
-
-
-class AutoResize(_Section):
-    """Stretch a picture to the size of the network's input."""
-
-    type: Literal["auto_resize"]
-
-
-class Crop(_Sized):
-    """Cut out the middle."""
-
-    type: Literal["crop"]
-    central_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
-    max_square: bool = False
-    use_pillow: bool = False
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if (self.target is not None) + (self.central_fraction is not None) + self.max_square != 1:
-            raise ValueError("expected one of a size, 'central_fraction' and 'max_square'")
-        return self
-
-
-def _three_numbers(value: object) -> object:
-    """Read ``104, 117, 123``, ``127.5`` or a name of Open Model Zoo's as three numbers."""
-    named = {"imagenet": (104.00698793, 116.66876762, 122.67891434), "cifar10": (125.307, 122.961, 113.8575)}
-    if isinstance(value, str):
-        if value.strip().lower() in named:
-            return named[value.strip().lower()]
-        value = [part.strip() for part in value.strip("()[] ").split(",")]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = [value]
-    return list(value) * 3 if isinstance(value, list) and len(value) == 1 else value
-
-
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-Channels = Annotated[tuple[_Finite, _Finite, _Finite], BeforeValidator(_three_numbers)]
-
-
-class Normalization(_Section):
-    """Subtract ``mean`` and divide by ``std``, in the order of the channels at that point."""
-
-    type: Literal["normalization"]
-    mean: Channels | None = None
-    std: Channels | None = None
-    images_only: bool = False  # for networks of several inputs; a classifier has one
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if not self.mean and not self.std:
-            raise ValueError("expected 'mean' or 'std'")
-        if self.std and 0 in self.std:
-            raise ValueError("expected a 'std' without zeros")
-        return self
-
-
-class SwapChannels(_Section):
-    """Turn BGR into RGB, or back: the same work."""
-
-    type: Literal["bgr_to_rgb", "rgb_to_bgr"]
-
-
-Step = Annotated[Resize | AutoResize | Crop | Normalization | SwapChannels, Field(discriminator="type")]
-STEP_TYPES = ("resize", "auto_resize", "crop", "normalization", "bgr_to_rgb", "rgb_to_bgr")
-
-
-class Reader(_Section):
-    """How a picture file is decoded: ``opencv_imread`` gives BGR, ``pillow_imread`` RGB."""
-
-    type: Literal["opencv_imread", "pillow_imread"] = "opencv_imread"
-    reading_flag: Literal["color"] = "color"
-    to_rgb: Literal[True] = True
-
-
-class Metric(_Section):
+class Metric(Section):
     """Accuracy: the share of pictures whose true class is among the ``top_k`` first."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)  # presenters change no figure
@@ -156,24 +36,14 @@ class Metric(_Section):
     reference: Annotated[float, Field(ge=0, le=1)] | None = None  # a share; the published figure
 
 
-def _step_list(value: object) -> object:
-    for step in value if isinstance(value, list) else []:
-        kind = step.get("type") if isinstance(step, dict) else step
-        if kind not in STEP_TYPES:
-            raise ValueError(
-                f"preprocessing step {str(kind)[:60]!r} is not supported. Known: {', '.join(STEP_TYPES)}"
-            )
-    return value
-
-
-class DatasetUse(_Section):
+class DatasetUse(Section):
     """The dataset that a model is measured on, and how."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)  # paths of somebody else's folders
 
     name: str
     reader: Reader = Reader()
-    preprocessing: Annotated[tuple[Step, ...], BeforeValidator(_step_list)] = ()
+    preprocessing: Steps = ()
     metrics: tuple[Metric, ...] = ()
 
     @field_validator("reader", mode="before")
@@ -182,7 +52,7 @@ class DatasetUse(_Section):
         return {"type": value} if isinstance(value, str) else value
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """What one entry of an ``accuracy-check.yml`` asks for."""
 
     model: str
@@ -197,7 +67,7 @@ class Evaluation(_Section):
         return {m.top_k: m.reference for m in self.metrics if m.reference is not None}
 
 
-class _Entry(_Section):
+class _Entry(Section):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[0-9a-zA-Z_][0-9a-zA-Z._-]{0,199}$")]  # it becomes a part of paths

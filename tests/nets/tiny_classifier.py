@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
 MEAN = np.array([104, 117, 123], np.float32)
 LABELS = ("kit fox", "red", "blue", "green grass", "other", "light")
@@ -85,43 +84,8 @@ def build(
     return TinyNet(xml, kernel, matrix, height, width)
 
 
-@pytest.fixture(scope="session")
-def build_net():
-    return build
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> TinyNet:
-    return build(tmp_path_factory.mktemp("tiny") / "tiny.xml")
-
-
 def draw_picture(number: int, height: int = 90, width: int = 120) -> np.ndarray:
     """A smooth random picture, another for each number."""
     rng = np.random.default_rng(number)
     coarse = rng.integers(0, 256, (4, 5, 3), np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-@pytest.fixture(scope="session")
-def picture():
-    return draw_picture
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory) -> Path:
-    """Twelve PNG pictures of different sizes, named so that natural and plain sorting differ."""
-    path = tmp_path_factory.mktemp("pictures")
-    for number in range(12):
-        cv2.imwrite(str(path / f"p{number}.png"), draw_picture(number, 60 + 7 * number, 150 - 5 * number))
-    return path
-
-
-@pytest.fixture(scope="session")
-def video(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("video") / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (120, 90))
-    assert writer.isOpened()
-    for number in range(9):
-        writer.write(draw_picture(100 + number))
-    writer.release()
-    return path

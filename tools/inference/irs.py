@@ -7,9 +7,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from omz.demos.common.locate import FOLDERS as TREES
 from omz.errors import InferenceError
 from omz.files import read_bounded
+from omz.inference.locate import FOLDERS as TREES
 
 FOLDERS = ("FP32", "FP16", "FP32-INT8", "FP16-INT8")
 MAX_XML_BYTES = 256 << 20

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from omz.errors import InferenceError, ZooError
 
 if TYPE_CHECKING:
-    from omz.demos.classification_benchmark_demo.report import Report
-    from omz.demos.classification_demo.classification import Classified
-    from omz.demos.common.devices import DeviceOptions
-    from omz.demos.common.images import Image
-    from omz.demos.common.model import InputOptions
-    from omz.demos.common.pipeline import Outcome, Pipeline
-    from omz.demos.common.sources import Arrays, Frame, Pictures
+    from omz.inference.benchmark_report import Report
+    from omz.inference.classification import Classified
+    from omz.inference.classifier import InputOptions
+    from omz.inference.devices import DeviceOptions
+    from omz.inference.images import Image
+    from omz.inference.pipeline import Outcome, Pipeline
+    from omz.inference.sources import Arrays, Frame, Pictures
 
 _log = logging.getLogger(__name__)
 
@@ -67,14 +67,14 @@ def benchmark(
     Raises:
         InferenceError: Something cannot be used, or no picture at all can be decoded.
     """
-    from omz.demos.classification_benchmark_demo.ground_truth import read_ground_truth, resolve
-    from omz.demos.classification_benchmark_demo.report import Report, accuracy_of
-    from omz.demos.classification_demo.classification import as_source
-    from omz.demos.common.devices import DeviceOptions
-    from omz.demos.common.model import load_classifier
-    from omz.demos.common.pipeline import Pipeline
-    from omz.demos.common.sources import Video
-    from omz.demos.common.statistics import Spread
+    from omz.inference.benchmark_report import Report, accuracy_of
+    from omz.inference.classification import as_source
+    from omz.inference.classifier import load_classifier
+    from omz.inference.devices import DeviceOptions
+    from omz.inference.ground_truth import read_ground_truth, resolve
+    from omz.inference.pipeline import Pipeline
+    from omz.inference.sources import Video
+    from omz.inference.statistics import Spread
 
     pictures = as_source(inputs)
     if isinstance(pictures, Video):
@@ -123,7 +123,7 @@ class _Measurement:
     def __init__(
         self, pipeline: Pipeline, pictures: Pictures | Arrays, on_outcome: Callable[[Outcome], bool] | None
     ) -> None:
-        from omz.demos.common.statistics import Samples, StageLatencies
+        from omz.inference.statistics import Samples, StageLatencies
 
         self._pipeline, self._pictures, self._on_outcome = pipeline, pictures, on_outcome
         self._first: dict[str, Outcome] = {}
@@ -218,7 +218,7 @@ class _Measurement:
 
     def results(self, top_k: int) -> list[Classified]:
         """Return every picture that was classified, once, in the order of the set."""
-        from omz.demos.classification_demo.classification import Classified
+        from omz.inference.classification import Classified
 
         found = (self._first.get(frame.source) for frame in self._pictures)
         return [Classified(one.source, one.number, one.predictions[:top_k]) for one in found if one]

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omz.demos.common import console, drawing, options, statistics
-from omz.demos.common.statistics import Samples, Spread, StageLatencies, Timing, histogram, three_digits
-from omz.demos.common.topk import probabilities, top_k
+from omz import console
+from omz.demos.common import drawing, options
 from omz.errors import InferenceError
+from omz.inference import arguments, statistics
+from omz.inference.ranking import probabilities, top_k
+from omz.inference.statistics import Samples, Spread, StageLatencies, Timing, histogram, three_digits
 
 
-@pytest.mark.parametrize("module", [statistics, console, drawing, options])
+@pytest.mark.parametrize("module", [statistics, console, drawing, options, arguments])
 def test_examples_in_docstrings_hold(module):
     results = doctest.testmod(module)
     assert results.attempted

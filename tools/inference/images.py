@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omz.demos.common import opencv
 from omz.errors import InferenceError
+from omz.inference import opencv
 
 Image = NDArray[np.uint8]  # (height, width, 3), BGR
 
@@ -25,6 +26,31 @@ MAX_FILE_BYTES = 256 << 20
 def is_picture(path: Path) -> bool:
     """Tell whether a file says that it is a picture, by its suffix or by its first bytes."""
     return path.suffix.lower() in SUFFIXES or bool(opencv.load().haveImageReader(str(path)))
+
+
+def check_file(path: Path) -> None:
+    """Check that a picture is a regular file: who opens a FIFO or a device may wait for ever.
+
+    Raises:
+        InferenceError: It is none, or no file can have such a name.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InferenceError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # of a NUL in the name
+        raise InferenceError(f"{path}: {error}") from error
+    if not stat.S_ISREG(mode):
+        raise InferenceError(f"{path}: is no regular file")
+
+
+def is_regular(path: Path) -> bool:
+    """Tell whether :func:`check_file` lets a picture pass."""
+    try:
+        check_file(path)
+    except InferenceError:
+        return False
+    return True
 
 
 def read_image(path: Path) -> Image:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter
 
-from omz.accuracy.config import Evaluation, Step
-from omz.accuracy.preprocessing import Preparation, apply_step, preprocessing_of, scaled_size
 from omz.errors import InferenceError
+from omz.inference.preparation import Preparation, apply_step, preprocessing_of, scaled_size
+from omz.zoo.accuracy_check import Evaluation
+from omz.zoo.steps import Step
 
 SIDES = st.integers(1, 90)
 OPENCV = {"NEAREST": 0, "LINEAR": 1, "BILINEAR": 1, "CUBIC": 2, "BICUBIC": 2, "AREA": 3, "LANCZOS4": 4}
@@ -177,10 +178,10 @@ def test_auto_resize_takes_the_networks_size():
 def test_without_pillow_the_way_to_it_is_told(monkeypatch):
     import sys
 
-    from omz.accuracy import preprocessing
+    from omz.inference import preparation
 
     monkeypatch.setitem(sys.modules, "PIL", None)
-    preprocessing.pillow.cache_clear()
+    preparation.pillow.cache_clear()
     try:
         with pytest.raises(InferenceError, match=r"omz-toolkit\[accuracy\]"):
             preprocessing_of(evaluation({"type": "resize", "size": 32, "use_pillow": True}), (1, 3, 32, 32))
@@ -189,7 +190,7 @@ def test_without_pillow_the_way_to_it_is_told(monkeypatch):
             (1, 3, 32, 32),
         )
     finally:
-        preprocessing.pillow.cache_clear()
+        preparation.pillow.cache_clear()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff\xe0", b"no picture at all", b"GIF89a"])

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from omz.errors import InferenceError
 
 if TYPE_CHECKING:
-    from omz.demos.common.devices import DeviceOptions
-    from omz.demos.common.images import Image
-    from omz.demos.common.model import InputOptions
-    from omz.demos.common.pipeline import Outcome
-    from omz.demos.common.sources import Source
-    from omz.demos.common.topk import Prediction
+    from omz.inference.classifier import InputOptions
+    from omz.inference.devices import DeviceOptions
+    from omz.inference.images import Image
+    from omz.inference.pipeline import Outcome
+    from omz.inference.ranking import Prediction
+    from omz.inference.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ def classify(
     Raises:
         InferenceError: The model, the device or the input cannot be used, or no picture at all can be decoded.
     """
-    from omz.demos.common.devices import DeviceOptions
-    from omz.demos.common.model import load_classifier
-    from omz.demos.common.pipeline import Pipeline
+    from omz.inference.classifier import load_classifier
+    from omz.inference.devices import DeviceOptions
+    from omz.inference.pipeline import Pipeline
 
     source = as_source(inputs)
     options = DeviceOptions(device) if isinstance(device, str) else device
@@ -87,7 +87,7 @@ def classify(
 
 def as_source(inputs: str | Path | Sequence[str | Path] | Sequence[Image]) -> Source:
     """Return the frames that ``inputs`` stands for; see :func:`classify`."""
-    from omz.demos.common.sources import Arrays, Pictures, open_source
+    from omz.inference.sources import Arrays, Pictures, open_source
 
     if isinstance(inputs, str | Path):
         return open_source(inputs)

@@ -7,13 +7,13 @@ import shutil
 import numpy as np
 import pytest
 
-from omz.demos.common.devices import DeviceOptions
-from omz.demos.common.labels import from_model_info, read_labels
-from omz.demos.common.locate import find_model
-from omz.demos.common.model import InputOptions, gist, load_classifier
-from omz.demos.common.pipeline import Pipeline
-from omz.demos.common.sources import Arrays
 from omz.errors import DescriptorError, InferenceError, UsageError
+from omz.inference.classifier import InputOptions, gist, load_classifier
+from omz.inference.devices import DeviceOptions
+from omz.inference.labels import from_model_info, read_labels
+from omz.inference.locate import find_model
+from omz.inference.pipeline import Pipeline
+from omz.inference.sources import Arrays
 
 LABELS = ("kit fox", "red", "blue", "green grass", "other", "light")
 

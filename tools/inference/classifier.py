@@ -11,11 +11,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from omz.demos.common import labels as label_files
-from omz.demos.common.devices import DeviceOptions, parse_device, properties
-from omz.demos.common.locate import find_model
-from omz.demos.common.preprocessing import RESIZE_TYPES
 from omz.errors import InferenceError, UsageError
+from omz.inference import labels as label_files
+from omz.inference.devices import DeviceOptions, parse_device, properties
+from omz.inference.locate import find_model
+from omz.inference.resizing import RESIZE_TYPES
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -29,7 +29,7 @@ class InputOptions:
 
     Attributes:
         layout: 'NCHW' or 'NHWC', also as '<input>:NCHW'; '' to go by the IR.
-        resize_type: See :data:`~omz.demos.common.preprocessing.RESIZE_TYPES`; '' to go by the IR.
+        resize_type: See :data:`~omz.inference.resizing.RESIZE_TYPES`; '' to go by the IR.
         reverse_channels: Swap BGR to RGB, before mean and scale.
         mean: Three values to subtract, in the order of the model's channels; () to go by the IR.
         scale: Three values to divide by; () to go by the IR.
@@ -105,7 +105,7 @@ def load_classifier(
     """Read an IR, check that it is a classifier, prepare it for 8-bit pictures and compile it.
 
     Args:
-        model: Path of an .xml file, or the name of a converted model; see :func:`~omz.demos.common.locate.find_model`.
+        model: Path of an .xml file, or the name of a converted model; see :func:`~omz.inference.locate.find_model`.
         device: Device and its settings; the CPU for throughput by default.
         inputs: How pictures become input.
         labels: Label file, name of a label list or the names themselves; by default those of the IR.

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.demos.common import opencv
-from omz.demos.common.images import Image, is_picture, read_image
 from omz.errors import InferenceError
+from omz.inference import opencv
+from omz.inference.images import Image, is_picture, read_image
 
 if TYPE_CHECKING:
     import cv2

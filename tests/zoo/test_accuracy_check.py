@@ -8,9 +8,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omz.accuracy.config import load_evaluation
 from omz.accuracy.definitions import load_definition
 from omz.errors import DescriptorError
+from omz.zoo.accuracy_check import load_evaluation
 from omz.zoo.catalogue import load_all, packaged_root
 
 FILES = sorted(packaged_root().glob("*/*/accuracy-check.yml"))

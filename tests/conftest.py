@@ -1,0 +1,45 @@
+"""What tests of several rooms share: a small classifier, and pictures and a video for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from nets.tiny_classifier import TinyNet, build, draw_picture
+
+
+@pytest.fixture(scope="session")
+def build_net():
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> TinyNet:
+    return build(tmp_path_factory.mktemp("tiny") / "tiny.xml")
+
+
+@pytest.fixture(scope="session")
+def picture():
+    return draw_picture
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """Twelve PNG pictures of different sizes, named so that natural and plain sorting differ."""
+    path = tmp_path_factory.mktemp("pictures")
+    for number in range(12):
+        cv2.imwrite(str(path / f"p{number}.png"), draw_picture(number, 60 + 7 * number, 150 - 5 * number))
+    return path
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (120, 90))
+    assert writer.isOpened()
+    for number in range(9):
+        writer.write(draw_picture(100 + number))
+    writer.release()
+    return path

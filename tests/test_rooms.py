@@ -1,0 +1,89 @@
+"""The house: which room may import from which, and that no module imports itself by way of others."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+#: From the ground up. A room imports from itself and from those before it, whether at once or when it is needed.
+ROOMS = (
+    "ground",
+    "zoo",
+    "converter",
+    "inference",
+    "downloader",
+    "accuracy",
+    "quantizer",
+    "info_dumper",
+    "report",
+    "demos",
+    "quickstart",
+    "cli",
+)
+#: Nothing but the quickstart takes from these; the one-roof command names its commands in words.
+LEAVES = {"demos": {"demos", "quickstart"}, "quickstart": {"quickstart"}, "cli": {"cli"}}
+
+
+def modules() -> dict[str, Path]:
+    """Return every module of the package by its import name."""
+    found = {}
+    for name, folder in (("omz", CHECKOUT / "tools"), ("omz.demos", CHECKOUT / "demos")):
+        for path in folder.glob("**/*.py"):
+            parts = [part for part in path.relative_to(folder).with_suffix("").parts if part != "__init__"]
+            found[".".join([name, *parts])] = path
+    return found
+
+
+def room(module: str) -> str:
+    first = (*module.split("."), "")[1]
+    return first if first in ROOMS else "ground"
+
+
+def imports(path: Path, known: dict[str, Path]) -> Iterator[tuple[str, int, bool]]:
+    """Yield (module of ours, line, whether for types only) of every import in a file, wherever it stands."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, f"{path}: relative import in line {node.lineno}"
+            members = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [member if member in known else node.module for member in members]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            if name in known:
+                yield name, node.lineno, id(node) in for_types
+
+
+def test_rooms_import_from_below_only() -> None:
+    known = modules()
+    wrong = []
+    for module, path in known.items():
+        for target, line, _ in imports(path, known):
+            here, there = room(module), room(target)
+            if ROOMS.index(there) > ROOMS.index(here) or here not in LEAVES.get(there, ROOMS):
+                wrong.append(f"{path.relative_to(CHECKOUT)}:{line}: {here} imports {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    known = modules()
+    graph = {
+        module: {target for target, _, for_types in imports(path, known) if not for_types} - {module}
+        for module, path in known.items()
+    }
+    assert sum(map(len, graph.values())) > len(known)  # the imports were found at all
+    TopologicalSorter(graph).prepare()  # a CycleError names the circle
+
+
+def test_every_room_is_there() -> None:
+    assert {room(module) for module in modules()} == set(ROOMS)

@@ -1,0 +1,162 @@
+"""Command line options that say which network runs where and how, and what they become."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING
+
+from omz.errors import UsageError
+from omz.inference.devices import HINTS, PRECISIONS, DeviceOptions
+from omz.inference.resizing import RESIZE_TYPES
+
+if TYPE_CHECKING:
+    from omz.inference.classifier import InputOptions
+
+#: In flight at a time; no device has use for so many.
+MAX_REQUESTS = 1024
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``-m``, ``-d`` and what says how a picture becomes input."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "-m",
+        "--model",
+        required=True,
+        metavar="MODEL",
+        help="path of an .xml file, or the name of a model converted in the working directory's tree "
+        "(public/<name>/<precision>/; FP32 goes before FP16)",
+    )
+    group.add_argument(
+        "-labels", "--labels", metavar="FILE", help="label file or list name (default: the labels in the IR)"
+    )
+    group.add_argument("-layout", "--layout", default="", metavar="NCHW", help="layout of the model's input")
+    group.add_argument(
+        "--resize_type",
+        choices=RESIZE_TYPES,
+        default="",
+        help="default: what the IR says, else standard (stretch)",
+    )
+    group.add_argument(
+        "-reverse_input_channels",
+        "--reverse_input_channels",
+        action="store_true",
+        help="turn BGR pictures into RGB, for a model that does not do it itself",
+    )
+    for name, does in (("mean_values", "subtract"), ("scale_values", "then divide by")):
+        group.add_argument(
+            f"-{name}", f"--{name}", nargs="+", default=[], metavar="X", help=f"{does} one value per channel"
+        )
+
+
+def add_requests_argument(group: argparse._ActionsContainer) -> None:
+    """Add ``-nireq``: how many pictures the device works on at a time."""
+    group.add_argument(
+        "-nireq",
+        "--num_infer_requests",
+        type=requests,
+        default=0,
+        metavar="N",
+        help="infer requests in flight",
+    )
+
+
+def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says where and how inference runs."""
+    group = parser.add_argument_group("inference")
+    group.add_argument(
+        "-d",
+        "--device",
+        default="CPU",
+        help="CPU, GPU, GPU.1, NPU, AUTO:GPU,CPU, MULTI:.., HETERO:.. (default: CPU)",
+    )
+    group.add_argument(
+        "-hint",
+        "--hint",
+        choices=HINTS,
+        default="",
+        help="default: throughput; none with -nstreams or -nthreads",
+    )
+    add_requests_argument(group)
+    group.add_argument(
+        "-nstreams", "--num_streams", default="", metavar="N", help="streams; also per device: CPU:2,GPU:1"
+    )
+    group.add_argument("-nthreads", "--num_threads", type=count, default=0, metavar="N", help="CPU threads")
+    group.add_argument(
+        "-infer_precision",
+        "--infer_precision",
+        choices=PRECISIONS,
+        default="",
+        help="default: the device chooses",
+    )
+    group.add_argument(
+        "-cache_dir",
+        "--cache_dir",
+        default="",
+        metavar="DIR",
+        help="keep compiled models here for a faster start",
+    )
+
+
+def device_options(args: argparse.Namespace) -> DeviceOptions:
+    """Return the device settings that the command line asks for."""
+    return DeviceOptions(
+        device=args.device,
+        hint=args.hint,
+        streams=args.num_streams,
+        threads=args.num_threads,
+        precision=args.infer_precision,
+        cache_dir=args.cache_dir,
+    )
+
+
+def input_options(args: argparse.Namespace) -> InputOptions:
+    """Return the input settings that the command line asks for."""
+    from omz.inference.classifier import InputOptions
+
+    return InputOptions(
+        layout=args.layout,
+        resize_type=args.resize_type,
+        reverse_channels=args.reverse_input_channels,
+        mean=three_numbers("--mean_values", args.mean_values),
+        scale=three_numbers("--scale_values", args.scale_values),
+    )
+
+
+def three_numbers(option: str, words: list[str]) -> tuple[float, ...]:
+    """Parse three numbers, given as one word or several, with blanks or commas between.
+
+    >>> three_numbers("--mean_values", ["104", "117", "123"]), three_numbers("-mean_values", ["1.5, 2 3"])
+    ((104.0, 117.0, 123.0), (1.5, 2.0, 3.0))
+    """
+    parts = re.split(r"[\s,]+", " ".join(words).strip("[] ")) if words else []
+    try:
+        numbers = tuple(map(float, parts))
+    except ValueError:
+        numbers = (0.0,)
+    if len(numbers) not in (0, 3):
+        raise UsageError(f"{option} {' '.join(words)}: expected three numbers")
+    return numbers
+
+
+def count(text: str) -> int:
+    """Parse a number of 0 or more for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 0 or more")
+    return int(text)
+
+
+def requests(text: str) -> int:
+    """Parse a number of infer requests for argparse: each has a thread and its own tensors."""
+    number = count(text)
+    if number > MAX_REQUESTS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected no more than {MAX_REQUESTS}")
+    return number
+
+
+def positive(text: str) -> int:
+    """Parse a number of 1 or more for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 1 or more")
+    return int(text)
