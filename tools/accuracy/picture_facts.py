@@ -1,8 +1,9 @@
 """What a picture file says that a reader silently does away with: grey, CMYK, 16 bits, turned, cut off.
 
 JPEG, PNG, WebP, TIFF and BMP are looked at. Every reader makes 8-bit pictures of three channels of them all; what
-differs is that OpenCV turns a picture as its EXIF data says and Pillow's reader, as Open Model Zoo uses it, does not; and
-of a JPEG file that ends too soon older versions of OpenCV make a picture that is grey below. So such pictures are counted.
+differs is that OpenCV turns a picture as its EXIF data says and Pillow's reader, as Open Model Zoo uses it, does not;
+and of a JPEG file that ends too soon older versions of OpenCV make a picture that is grey below. So such pictures are
+counted.
 """
 
 from __future__ import annotations
