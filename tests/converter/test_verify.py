@@ -16,8 +16,8 @@ from nets import (
     write_model,
 )
 from omz.converter import caffe2ir, command, torch2ir, verify
-from omz.converter.arguments import parse
 from omz.converter.caffe import folding
+from omz.converter.model_optimizer import parse
 from omz.downloader import command as downloader
 from omz.errors import ConversionError
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omz.command import SUCCESS, add_common_arguments, run
-from omz.converter import arguments as mo
+from omz.converter import model_optimizer as mo
 from omz.errors import UsageError
 
 #: What the IR says to Model API of a network with labels, unless told otherwise.

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, describe, positive_number, report_failures, run
-from omz.converter.arguments import add_verify_arguments, batch_size
+from omz.converter.flag_values import batch_size
+from omz.converter.model_optimizer import add_verify_arguments
 from omz.errors import ZooError
 from omz.zoo import selection
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from omz.converter import arguments as mo
+from omz.converter import model_optimizer as mo
+from omz.converter.arguments import Arguments
 from omz.converter.caffe2ir import CLASSIFICATION_INFO
 from omz.errors import ConversionError, located
 from omz.zoo.catalogue import default_root, load_model
@@ -27,9 +28,7 @@ _INSTEAD = {
 }
 
 
-def mo_arguments(
-    model: Model, download_dir: Path, output_dir: Path, extra: Sequence[str] = ()
-) -> mo.Arguments:
+def mo_arguments(model: Model, download_dir: Path, output_dir: Path, extra: Sequence[str] = ()) -> Arguments:
     """Return the descriptor's ``model_optimizer_args``, variables replaced, together with its ``input_info``.
 
     Raises:
@@ -106,7 +105,7 @@ def convert_model(
 
 def checked_arguments(
     model: Model, download_dir: Path, output_dir: Path, extra: Sequence[str] = ()
-) -> mo.Arguments:
+) -> Arguments:
     """Return what :func:`mo_arguments` does, if the model is of a framework that is converted here.
 
     A model that its authors publish for another framework and convert by way of ONNX is, once the ONNX file is there.
@@ -155,7 +154,7 @@ def download_command(model: Model, download_dir: Path) -> str:
     return shlex.join(words)
 
 
-def standalone_command(model: Model, arguments: mo.Arguments, output_dir: Path, precision: str) -> str:
+def standalone_command(model: Model, arguments: Arguments, output_dir: Path, precision: str) -> str:
     """Return the ``caffe2ir``, ``onnx2ir`` or ``torch2ir`` command line that makes the same network."""
     proto = arguments.input_proto
     other = "torch2ir" if model.pytorch else "onnx2ir"

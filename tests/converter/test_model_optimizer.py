@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omz.converter.arguments import parse
+from omz.converter.model_optimizer import parse
 from omz.errors import ConversionError
 
 MODEL = "--input_model=net.caffemodel"
