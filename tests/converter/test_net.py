@@ -1,18 +1,17 @@
-"""From a net definition to what runs at inference: inputs, phases, stages, losses, shared weights, blobs in place."""
+"""From a net definition to what runs at inference: inputs, phases, stages, losses, blobs in place."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
 import pytest
 
-from nets import parse_prototxt, pictures, write_caffemodel, write_model
+from nets import parse_prototxt, pictures, write_model
 from nets.conversion import convert_net, run_model
 from omz.converter import caffe2ir
-from omz.converter.caffe.convert import convert
-from omz.converter.caffe.net import build_net, with_input_shapes, with_outputs
+from omz.converter.caffe.net import with_input_shapes, with_outputs
+from omz.converter.caffe.net_builder import build_net
 from omz.converter.caffe.reference import run
 from omz.converter.graph import input_name
 from omz.converter.preprocessing import Preprocessing, bake
@@ -181,36 +180,6 @@ def test_an_output_that_is_the_input_keeps_its_own_name(tmp_path):
     assert found["d"] == pytest.approx(PICTURES - np.reshape([1, 2, 3], (1, 3, 1, 1)), abs=1e-4)
 
 
-@pytest.mark.parametrize("style", ["packed", "v1"])
-@pytest.mark.parametrize(
-    ("modes", "shapes", "allowed"),
-    [
-        (("STRICT", "PERMISSIVE"), ((6, 4), (4, 6)), True),
-        (("STRICT", "STRICT"), ((4, 4), (4, 4)), True),
-        (("STRICT", "STRICT"), ((6, 4), (4, 6)), False),
-        (("PERMISSIVE", "STRICT"), ((6, 4), (4, 6)), False),  # the first layer has nothing to compare with
-        (("STRICT", "PERMISSIVE"), ((6, 4), (5, 6)), False),
-    ],
-)
-def test_shared_weights_of_different_shapes_need_the_permission_of_the_later_layer(
-    style, modes, shapes, allowed, tmp_path
-):
-    text = 'input: "data" input_shape { dim: 1 dim: 4 }\n'
-    for name, bottom, mode, shape in zip(("one", "two"), ("data", "one"), modes, shapes, strict=True):
-        text += f"""layer {{ name: "{name}" type: "InnerProduct" bottom: "{bottom}" top: "{name}"
-            param {{ name: "w" share_mode: {mode} }}
-            inner_product_param {{ num_output: {shape[0]} bias_term: false }} }}"""
-    kernel = RNG.normal(size=24).astype(np.float32)
-    weights = {n: [np.resize(kernel, shape)] for n, shape in zip(("one", "two"), shapes, strict=True)}
-    net, data = parse_prototxt(text), RNG.normal(size=(1, 4)).astype(np.float32)
-    if not allowed:
-        with pytest.raises(ShapeError, match=r"'two' shares a blob of shape .* with layer 'one'"):
-            convert_net(net, weights, style=style)
-        return
-    found = run_model(convert_net(net, weights, style=style), {"data": data})["two"]
-    assert found == pytest.approx(data @ weights["one"][0].T @ weights["two"][0].T, rel=1e-4, abs=1e-4)
-
-
 def test_the_softmax_of_a_loss_is_to_be_had():
     logits = PICTURES.reshape(2, -1) @ FC["fc"][0].T + FC["fc"][1]
     model = convert_net(parse_prototxt(TRAINING), FC, outputs=["loss"])
@@ -276,43 +245,6 @@ def test_rules_of_both_kinds_are_refused():
     text = INPUT + 'layer { name: "a" type: "ReLU" bottom: "data" top: "y" include {} exclude {} }'
     with pytest.raises(ParseError, match=r"'a'.*include or exclude, not both"):
         build_net(parse_prototxt(text))
-
-
-SHARED = """
-    layer { name: "%s" type: "InnerProduct" bottom: "data" top: "%s"
-            inner_product_param { num_output: 5 } param { name: "w" } param { name: "b" } }
-"""
-
-
-@pytest.mark.parametrize("v1", [False, True])
-@pytest.mark.parametrize("stored", [("one",), ("two",), ("two", "one")])
-def test_layers_that_share_weights_have_those_of_the_last_in_the_file(stored, v1, tmp_path):
-    """Caffe copies a caffemodel's blobs in the order of the file, shared ones into the same memory."""
-    text = INPUT + SHARED % ("one", "one") + SHARED % ("two", "two")
-    if v1:
-        text = text.replace("layer {", "layers {").replace('"InnerProduct"', "INNER_PRODUCT")
-        text = text.replace('param { name: "w" } param { name: "b" }', 'param: "w" param: "b"')
-    blobs = {name: [RNG.normal(size=(5, 48)), RNG.normal(size=5)] for name in stored}
-    # The order of the file is not that of the net.
-    file = parse_prototxt("".join(f'layer {{ name: "{name}" type: "InnerProduct" }}' for name in stored))
-    prototxt = tmp_path / "net.prototxt"
-    prototxt.write_text(text)
-    model = convert(prototxt, write_caffemodel(tmp_path / "net.caffemodel", file, blobs))
-    found = run_model(model, {"data": PICTURES})
-    weights, bias = blobs[stored[-1]]
-    expected = PICTURES.reshape(2, -1) @ weights.T + bias
-    assert found["one"] == pytest.approx(expected, rel=1e-4, abs=1e-3)
-    assert np.array_equal(found["one"], found["two"])
-
-
-def test_two_layers_of_one_name_are_refused_only_if_they_have_weights():
-    text = INPUT + DENSE + DENSE.replace('top: "fc"', 'top: "other"')
-    with pytest.raises(ParseError, match="two layers are named 'fc'"):
-        convert_net(parse_prototxt(text), FC)
-    relu = 'layer { name: "relu" type: "ReLU" bottom: "%s" top: "%s" }\n'
-    model = convert_net(parse_prototxt(INPUT + relu % ("data", "a") + relu % ("a", "b")), {})
-    names = [node.get_friendly_name() for node in model.get_ordered_ops()]
-    assert len(set(names)) == len(names)
 
 
 def test_layers_out_of_order_are_told_from_blobs_that_nobody_makes():
@@ -382,73 +314,3 @@ def test_python_layers_are_refused_by_their_class():
     )
     with pytest.raises(ConversionError, match=r"Python rpn.Proposal \('p'\), DetectionOutput \('d'\)"):
         convert_net(parse_prototxt(text), {})
-
-
-def mean_file(path: Any, mean: np.ndarray, *, legacy: bool) -> Any:
-    from omz.converter.caffe.caffe_pb2 import BlobProto
-
-    data = [mean.astype("<f4").tobytes()]
-    if legacy:
-        channels, height, width = mean.shape
-        blob = BlobProto(num=1, channels=channels, height=height, width=width, data=data)
-    else:
-        blob = BlobProto(shape={"dim": mean.shape}, data=data)
-    path.write_bytes(blob.SerializeToString())
-    return path
-
-
-def ir(tmp_path: Any, *options: str, status: int = 0) -> Any:
-    text, weights = write_model(tmp_path, parse_prototxt(INPUT + DENSE), FC)
-    arguments = ["--input_proto", text, "--input_model", weights, "--output_dir", tmp_path / "ir"]
-    assert caffe2ir.main([*map(str, arguments), "--data_type", "FP32", "--quiet", *options]) == status
-    return tmp_path / "ir" / "net.xml"
-
-
-@pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize(
-    ("size", "offsets", "top", "left"),
-    [((4, 4), None, 0, 0), ((9, 7), None, 2, 1), ((9, 7), "(5,3)", 5, 3), ((9, 7), "0,0", 0, 0)],
-)
-def test_a_mean_picture_is_subtracted_before_the_scale(size, offsets, top, left, legacy, tmp_path):
-    mean = RNG.uniform(0, 255, (3, *size)).astype(np.float32)
-    path = mean_file(tmp_path / "mean.binaryproto", mean, legacy=legacy)
-    stated = [f"--mean_file_offsets={offsets}"] if offsets else []
-    xml = ir(tmp_path, "--mean_file", str(path), "--scale=58.8", "--reverse_input_channels", *stated)
-    under = mean[:, top : top + 4, left : left + 4]
-    fed = (PICTURES[:, ::-1] - under) / 58.8
-    expected = fed.reshape(2, -1) @ FC["fc"][0].T + FC["fc"][1]
-    assert run_model(xml, {"data": PICTURES})["fc"] == pytest.approx(expected, rel=1e-4, abs=1e-4)
-    assert "mean_file_sha256" in xml.read_text()
-    assert str(tmp_path) not in xml.read_text()
-
-
-@pytest.mark.parametrize(
-    ("size", "options", "message"),
-    [
-        ((3, 3, 9), [], "does not cover input 'data'"),
-        ((1, 9, 9), [], "does not cover input 'data'"),
-        ((3, 9, 9), ["--mean_file_offsets=(6,0)"], "reaches beyond"),
-    ],
-)
-def test_mean_pictures_that_do_not_fit_are_refused(size, options, message, tmp_path, capsys):
-    path = mean_file(tmp_path / "mean.binaryproto", np.zeros(size), legacy=False)
-    xml = ir(tmp_path, "--mean_file", str(path), *options, status=1)
-    assert message in capsys.readouterr().err
-    assert not xml.exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"\x0a\x03abc", b"<html>", bytes(100)])
-def test_other_files_are_no_mean_pictures(content, tmp_path, capsys):
-    path = tmp_path / "mean.binaryproto"
-    path.write_bytes(content)
-    ir(tmp_path, "--mean_file", str(path), status=1)
-    message = capsys.readouterr().err
-    assert str(path) in message
-    assert len(message.splitlines()) <= 2
-
-
-def test_a_mean_picture_and_mean_values_contradict_each_other(tmp_path, capsys):
-    path = mean_file(tmp_path / "mean.binaryproto", np.zeros((3, 4, 4)), legacy=False)
-    ir(tmp_path, "--mean_file", str(path), "--mean_values=[1,2,3]", status=2)
-    ir(tmp_path, "--mean_file_offsets=(1,1)", status=2)
-    assert "--mean_file_offsets goes with --mean_file" in capsys.readouterr().err

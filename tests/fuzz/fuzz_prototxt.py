@@ -12,7 +12,7 @@ with harness.measured():
     from omz.converter.caffe.convert import inference_net
     from omz.converter.caffe.emit import emit
     from omz.converter.caffe.folding import fold
-    from omz.converter.caffe.net import with_weights
+    from omz.converter.caffe.weights import with_weights
     from omz.converter.ir import write_ir
     from omz.converter.preprocessing import Preprocessing, bake
 

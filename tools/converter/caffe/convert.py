@@ -11,8 +11,10 @@ import openvino as ov
 from omz.converter.caffe.caffemodel import no_weights, read_caffemodel
 from omz.converter.caffe.emit import emit, refuse_unsupported
 from omz.converter.caffe.folding import fold
-from omz.converter.caffe.net import Net, build_net, listed, with_input_shapes, with_outputs, with_weights
+from omz.converter.caffe.net import Net, listed, with_input_shapes, with_outputs
+from omz.converter.caffe.net_builder import build_net
 from omz.converter.caffe.prototxt import read_prototxt
+from omz.converter.caffe.weights import with_weights
 from omz.errors import ConversionError, ShapeError, located
 
 log = logging.getLogger(__name__)
