@@ -18,7 +18,7 @@ from downloader.test_faults import BODY, fetch
 
 from omz.downloader import receive
 from omz.downloader.pages import START_BYTES, is_page, peek
-from omz.downloader.resume import held_bytes
+from omz.downloader.takeover import held_bytes
 from omz.downloader.transfer import Transfer
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omz.downloader import receive, transfer
-from omz.downloader.resume import held_bytes
 from omz.downloader.sources import SourceOpener
+from omz.downloader.takeover import held_bytes
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError
 from omz.zoo.model_files import ModelFile

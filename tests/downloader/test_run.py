@@ -13,7 +13,7 @@ import pytest
 from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
 
-from omz.downloader.resume import held_bytes
+from omz.downloader.takeover import held_bytes
 
 BODY = random.Random(2).randbytes(500_000)
 

@@ -16,7 +16,7 @@ import pytest
 from downloader.conftest import Zoo, described, visible
 from downloader.faults import FaultServer
 
-from omz.downloader.resume import held_bytes
+from omz.downloader.takeover import held_bytes
 
 #: Each of these takes seconds.
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
 
 from omz.downloader.files import Room
-from omz.downloader.resume import Partial
+from omz.downloader.partial import Partial
 from omz.downloader.transfer import Backoff
 from omz.errors import DownloadError
 from omz.files import private_path

@@ -15,8 +15,8 @@ from omz.downloader.files import folder_lock, remove_leftovers
 from omz.downloader.hashes import is_whole
 from omz.downloader.pool import Cancelled, CancelToken, DaemonPool
 from omz.downloader.progress import NullReporter, Reporter
-from omz.downloader.resume import remove_partials
 from omz.downloader.sources import SourceOpener
+from omz.downloader.takeover import remove_partials
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError, ZooError
 from omz.files import writing

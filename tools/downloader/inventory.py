@@ -18,8 +18,8 @@ from omz.downloader.hashes import is_whole
 from omz.downloader.pool import CancelToken
 from omz.downloader.postprocessing import produce
 from omz.downloader.progress import megabytes
-from omz.downloader.resume import held_bytes
 from omz.downloader.sources import is_local
+from omz.downloader.takeover import held_bytes
 from omz.errors import DownloadError
 from omz.zoo.model_files import ModelFile
 from omz.zoo.schema import Model

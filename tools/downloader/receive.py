@@ -11,9 +11,10 @@ from pathlib import Path
 
 from omz.downloader.faults import RangeRefusedError, SourceError
 from omz.downloader.files import Room
+from omz.downloader.partial import Partial
+from omz.downloader.partial_state import Origin
 from omz.downloader.pool import CancelToken, DaemonPool
 from omz.downloader.ranges import Span, without
-from omz.downloader.resume import Origin, Partial
 from omz.downloader.sources import SourceOpener
 from omz.downloader.web import Expected, Range, Stream, Version
 from omz.zoo.model_files import AnySource

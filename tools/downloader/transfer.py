@@ -12,10 +12,10 @@ from omz.downloader.cache import Cache
 from omz.downloader.faults import SourceError
 from omz.downloader.files import Room
 from omz.downloader.hashes import CACHE_ALGORITHM, Digester
+from omz.downloader.partial import Partial, claimed
 from omz.downloader.pool import CancelToken
 from omz.downloader.progress import megabytes
 from omz.downloader.receive import Progress, Receiver
-from omz.downloader.resume import Partial, claimed
 from omz.downloader.sources import SourceOpener
 from omz.downloader.web import LONGEST_WAIT_S, Expected
 from omz.errors import DownloadError

@@ -15,10 +15,11 @@ from downloader.faults import Fault, FaultServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omz.downloader import files, resume
-from omz.downloader.pool import CancelToken
-from omz.downloader.ranges import are_sound, size, without
-from omz.downloader.resume import Origin, Partial, State, claimed, held_bytes, private_path, resting_path
+from omz.downloader import files, partial_state, takeover
+from omz.downloader.partial import DURABLE_S, Partial, claimed
+from omz.downloader.partial_state import Origin
+from omz.downloader.pool import Cancelled, CancelToken
+from omz.downloader.takeover import held_bytes, private_path, resting_path
 from omz.downloader.web import Version
 
 BODY = random.Random(4).randbytes(300_000)
@@ -165,14 +166,14 @@ def test_after_a_crash_of_the_machine_what_was_forced_to_the_disk_counts(
     target = tmp_path / "net.bin"
     with claimed(target, ["sha384"]) as partial:
         partial.begin(ORIGIN, len(BODY))
-        partial._durable -= resume.DURABLE_S  # it is time
+        partial._durable -= DURABLE_S  # it is time
         partial.write(0, BODY[:100_000])
         partial.write(100_000, BODY[100_000:150_000])
     assert held_bytes(target) == 150_000
     with resting_path(target).open("r+b") as stream:  # what a disk may do that loses its power
         stream.seek(100_000)
         stream.write(bytes(50_000))
-    monkeypatch.setattr(resume, "boot", lambda: "another")
+    monkeypatch.setattr(partial_state, "boot", lambda: "another")
     assert held_bytes(target) == 100_000
     complete(target)
 
@@ -253,10 +254,10 @@ def test_whose_process_is_known_to_be_dead(
 ) -> None:
     """A container has a name of its own, but shares the kernel and its locks."""
     target = tmp_path / "net.bin"
-    now = resume.boot()
+    now = partial_state.boot()
     with monkeypatch.context() as there:
-        there.setattr(resume, "machine", lambda: "0" * 8 if machine == "elsewhere" else files.machine())
-        there.setattr(resume, "boot", lambda: now if boot == "now" else boot)
+        there.setattr(takeover, "machine", lambda: "0" * 8 if machine == "elsewhere" else files.machine())
+        there.setattr(partial_state, "boot", lambda: now if boot == "now" else boot)
         path = leave(target, 1000).rename(private_path(target))
     if boot == "now":
         assert held_bytes(target) == 1000
@@ -284,43 +285,9 @@ def test_a_thread_that_comes_late_writes_nothing(tmp_path: Path) -> None:
     partial.begin(ORIGIN, len(BODY))
     partial.write(0, BODY[:1000])
     partial.release()
-    with pytest.raises(resume.Cancelled):
+    with pytest.raises(Cancelled):
         partial.write(1000, BODY[1000:])
     assert held_bytes(tmp_path / "net.bin") == 1000
-
-
-def test_passwords_are_not_written_down() -> None:
-    block = State(Origin("https://user:secret@host/net", 10), [(0, 10)], [(0, 10)]).encode()
-    assert block is not None
-    assert b"https://host/net" in block
-    assert b"secret" not in block
-
-
-def test_a_state_that_does_not_fit_is_none() -> None:
-    assert State(Origin("https://host/" + "x" * 5000, 10), [(0, 10)], [(0, 10)]).encode() is None
-
-
-spans = st.lists(st.integers(0, 40), unique=True, max_size=12).map(
-    lambda edges: list(zip(*[iter(sorted(edges))] * 2, strict=False))
-)
-
-
-@settings(derandomize=True, deadline=None)
-@given(spans, st.integers(0, 40), st.integers(0, 40))
-def test_arithmetic_of_ranges(missing: list[tuple[int, int]], start: int, end: int) -> None:
-    left = without(missing, start, max(start, end))
-    members = {byte for a, b in missing for byte in range(a, b)}
-    assert {byte for a, b in left for byte in range(a, b)} == members - set(range(start, end))
-    assert size(left) == len(members - set(range(start, end)))
-    assert are_sound(left, 40)
-
-
-@settings(derandomize=True, deadline=None)
-@given(st.lists(st.tuples(st.integers(-2, 12), st.integers(-2, 12)), max_size=4))
-def test_which_ranges_are_sound(candidates: list[tuple[int, int]]) -> None:
-    members = [byte for a, b in candidates for byte in range(a, b)]
-    sound = all(a < b for a, b in candidates) and members == sorted(set(members) & set(range(10)))
-    assert are_sound(candidates, 10) == sound
 
 
 @settings(derandomize=True, deadline=None)
