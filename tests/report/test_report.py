@@ -31,7 +31,7 @@ from omz.report.collect import (
     sample_pictures,
 )
 from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
-from omz.report.html import megabytes, percent, render, thousands
+from omz.report.html import render
 from omz.zoo import catalogue
 from omz.zoo.schema import Model
 
@@ -472,13 +472,3 @@ def test_how_an_ir_was_quantized_is_read_off_it(converted: Path, tmp_path: Path)
         network.set_rt_info(value, ["omz_quantization", key])
     ov.save_model(network, tmp_path / "quantized.xml")
     assert quantization(tmp_path / "quantized.xml") == {"preset": "mixed", "subset_size": "300"}
-
-
-def test_figures() -> None:
-    assert [thousands(value) for value in (3612.4, 17.03, 1_234_567.0)] == [
-        "3\u202f610",
-        "17.0",
-        "1\u202f230\u202f000",
-    ]
-    assert [megabytes(size) for size in (687_100, 110_600_000)] == ["687 kB", "111 MB"]
-    assert percent(355 / 360) == "98.61\u202f%"

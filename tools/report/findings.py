@@ -77,6 +77,11 @@ class Variant:
     accuracy: Accuracy | None = None
     quantization: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def median_ms(self) -> float:
+        """The median latency."""
+        return self.speed.latency.percentiles["p50"]
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

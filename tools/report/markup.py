@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Sequence
 
 #: Elements without content, which have no end tag.
 VOID = {"br", "img", "link", "meta", "rect", "line", "path"}
@@ -58,6 +59,17 @@ def link(address: str, text: str) -> Html:
     if not re.match("https?://[^/\\s]", address, re.IGNORECASE):
         return joined(text)
     return tag("a", text, href=address, rel="noopener noreferrer")
+
+
+def section(title: str, *content: str) -> Html:
+    """Return a section with its heading."""
+    return tag("section", tag("h2", title), *content)
+
+
+def description_list(rows: Sequence[tuple[str, str]], style: str, *, each: str = "") -> Html:
+    """Return pairs of heading and text as a description list of a style, each pair in an element ``each`` if given."""
+    pairs = [joined(tag("dt", heading), tag("dd", text)) for heading, text in rows]
+    return tag("dl", *(tag(each, pair) if each else pair for pair in pairs), class_=style)
 
 
 def _is_hidden(letter: str) -> bool:

@@ -1,0 +1,136 @@
+"""The precisions of a model beside each other: a table of their figures, and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omz.command import shortened
+from omz.inference.statistics import three_digits
+from omz.report.charts import Bar, bar_chart, latency_chart
+from omz.report.findings import Findings, Variant
+from omz.report.markup import Html, joined, tag
+from omz.report.quantities import TIMES, megabytes, percent, thousands
+
+
+def figure_table(variants: Sequence[Variant]) -> Html:
+    """Lay the figures out with a column for each precision, so that a phone shows all of them."""
+    exact = variants[0]
+    rows: list[tuple[str, Sequence[str]]] = [
+        ("Size", [_beside(megabytes(one.size), one.size / exact.size, one is exact) for one in variants]),
+        *_accuracy_rows(variants),
+    ]
+    for name in ("p50", "p99"):
+        rows.append(
+            (f"Latency {name}, ms", [three_digits(one.speed.latency.percentiles[name]) for one in variants])
+        )
+    rates = [one.speed.throughput for one in variants]
+    rows += [
+        (
+            "Inferences a second",
+            [_beside(thousands(rate), rate / rates[0], place == 0) for place, rate in enumerate(rates)],
+        ),
+        ("Floating point as", [one.speed.executed_as or "-" for one in variants]),
+    ]
+    head = [
+        tag("th", tag("span", class_=f"dot c{place}"), one.precision, scope="col")
+        for place, one in enumerate(variants)
+    ]
+    body = [
+        tag("tr", tag("th", heading, scope="row"), *(tag("td", cell) for cell in cells))
+        for heading, cells in rows
+    ]
+    table = tag(
+        "table",
+        tag("thead", tag("tr", tag("th", "Precision", scope="col"), *head)),
+        tag("tbody", *body),
+    )
+    return tag(
+        "div", table, class_="card scroll", role="region", aria_label="Figures by precision", tabindex="0"
+    )
+
+
+def _accuracy_rows(variants: Sequence[Variant]) -> list[tuple[str, Sequence[str]]]:
+    measured = [one.accuracy for one in variants]
+    if not any(measured):
+        return []
+    return [
+        (
+            "Top-1",
+            [
+                joined(
+                    percent(one.top1),
+                    tag("small", f"{100 * one.interval[0]:.2f} to {100 * one.interval[1]:.2f}"),
+                )
+                if one
+                else "-"
+                for one in measured
+            ],
+        ),
+        ("Top-5", [percent(one.top5) if one else "-" for one in measured]),
+    ]
+
+
+def figure_note(findings: Findings) -> Html:
+    """Say what the figures of the table are."""
+    text = (
+        "Size is that of both files of the IR. Latency is that of one inference at a time, throughput that of as "
+        "many at a time as the device asks for; both of inference alone, on inputs set beforehand"
+    )
+    text += "." if findings.samples else ", of noise, as no pictures were given."
+    accuracy = findings.variants[0].accuracy
+    if accuracy:
+        text += (
+            f" Accuracy is that on {accuracy.images} pictures of {accuracy.dataset}, with the bounds of the 95 % "
+            "confidence interval."
+        )
+        if accuracy.problems:
+            text += f" {accuracy.problems} more could not be read."
+        text += "".join(f" {shortened(note, 300)}." for note in accuracy.notes)
+    return tag("p", text, class_="note")
+
+
+def _beside(figure: str, ratio: float, is_reference: bool) -> Html:
+    return joined(figure) if is_reference else joined(figure, tag("small", f"{ratio:.2f} {TIMES}"))
+
+
+def bar_charts(variants: Sequence[Variant]) -> Html:
+    """Draw throughput, latency and size, a bar for each precision."""
+    charts = [
+        (
+            "Inferences a second",
+            [(one.speed.throughput, thousands(one.speed.throughput)) for one in variants],
+        ),
+        (
+            "Median latency",
+            [(one.median_ms, f"{three_digits(one.median_ms)} ms") for one in variants],
+        ),
+        ("Size", [(float(one.size), megabytes(one.size)) for one in variants]),
+    ]
+    cards = []
+    for title, figures in charts:
+        bars = [
+            Bar(one.precision, value, text, place)
+            for place, (one, (value, text)) in enumerate(zip(variants, figures, strict=True))
+        ]
+        cards.append(tag("div", tag("h3", title), bar_chart(title, bars), class_="card"))
+    return tag("div", *cards, class_="grid charts")
+
+
+_LATENCY_NOTE = (
+    "How often each latency was measured; the tallest bar is the most frequent. The axis begins at the fastest "
+    "inference, and the last bar holds all that took longer than 99 % of them. Each has a scale of its own."
+)
+
+
+def latency_charts(variants: Sequence[Variant]) -> Html:
+    """Draw how often each latency was measured, a chart for each precision, and say how to read it."""
+    cards = [
+        tag(
+            "div",
+            tag("h3", one.precision),
+            latency_chart(one.precision, one.speed.latencies_ms, one.speed.latency, place),
+            class_="card",
+        )
+        for place, one in enumerate(variants)
+    ]
+    return joined(tag("div", *cards, class_="grid charts"), tag("p", _LATENCY_NOTE, class_="note"))
