@@ -11,6 +11,7 @@ The tree::
     │   ├── UnsupportedLayerError a layer type has no translator
     │   └── ShapeError            shapes or weights of a layer do not fit together
     └── InferenceError            a model, device or image cannot be used for inference
+        └── ClassError            the class of a picture is none of the network's, or cannot be told
 
 Library code raises these; only :mod:`omz.command` turns them into text and an exit status.
 """
@@ -59,6 +60,10 @@ class ShapeError(ConversionError):
 
 class InferenceError(ZooError):
     """A model, device, image or video cannot be used for inference."""
+
+
+class ClassError(InferenceError):
+    """The class of a picture is none of the network's, or cannot be told; whoever needs no classes may go on."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from omz.accuracy.label_order import KNOWN_PICTURES
+from omz.zoo.label_order import KNOWN_PICTURES
 from omz.zoo.labels import load_labels
 
 CLASSES = 1000

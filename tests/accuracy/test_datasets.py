@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omz.accuracy import label_order
 from omz.accuracy.datasets import Dataset, Sample, open_dataset, take
 from omz.accuracy.definitions import load_definition
-from omz.accuracy.lists import read_list
 from omz.errors import InferenceError
+from omz.zoo import label_order
+from omz.zoo.class_list import ClassList
 from omz.zoo.labels import load_labels
+from omz.zoo.truth_lists import read_list
 
 ORDERS = ("imagenet_2012", "imagenet_2015")
 INDEX = {order: {one.wnid: one.index for one in load_labels(order)} for order in ORDERS}
@@ -206,7 +207,8 @@ def test_bundled_digits():
 @given(st.integers(1, 200), st.integers(0, 250), st.integers(0, 5))
 @settings(derandomize=True, deadline=None)
 def test_subsample_is_a_seeded_choice_in_order(total, count, seed):
-    whole = Dataset("d", tuple(Sample(Path(str(n)), n) for n in range(total)), "l", total=total)
+    classes = ClassList.of_network(None, 200)
+    whole = Dataset("d", tuple(Sample(Path(str(n)), n) for n in range(total)), classes, total=total)
     chosen = take(whole, count, seed)
     labels = [sample.label for sample in chosen.samples]
     assert labels == sorted(set(labels))

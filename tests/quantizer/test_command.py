@@ -125,6 +125,23 @@ def test_list_order_and_seed(irs, tmp_path, capsys):
     assert command_options(facts) == ["--bias_correction", "fast", "--subset_size", "21", "--seed", "3"]
 
 
+def test_a_plain_folder_of_pictures_is_enough(irs, tmp_path, capsys):
+    data = tmp_path / "data"
+    for place, path in enumerate(sorted((FOLDER / "heldout").iterdir())[:24]):
+        (target := data / ("", "some", "more/of them")[place % 3]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target / f"p{place}.png")
+    (data / "notes.md").write_text("no picture")
+    arguments = ("--name", NAME, "--model_dir", irs, "-o", tmp_path, "--precisions", "FP32-INT8")
+    arguments += ("--bias_correction", "fast", "--subset_size", 20, "--dataset_dir", data)
+    status, _, err = run(capsys, *arguments)
+    assert status == 0, err
+    assert f"{data}: 24 pictures, without regard to classes" in err
+    assert f"{NAME} FP32-INT8: 20 pictures, fast bias correction" in err
+    status, _, err = run(capsys, *arguments, "--max_drop", "0.01")
+    assert status == 1
+    assert "expected a folder for each class, or a list" in err
+
+
 def test_messages_name_the_quantizers_own_options(irs, tmp_path, capsys):
     (tmp_path / "val.txt").write_text("gone.png 1\n")
     arguments = ("--name", NAME, "--model_dir", irs, "-o", tmp_path, "--precisions", "FP32-INT8")

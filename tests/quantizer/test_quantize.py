@@ -17,7 +17,7 @@ from omz.inference.benchmark import benchmark
 from omz.inference.classification import classify
 from omz.inference.devices import DeviceOptions
 from omz.quantizer import Options, quantize_model
-from omz.quantizer.calibration import digest
+from omz.quantizer.calibration import Unlabelled, digest
 
 from .conftest import FOLDER, Sample, prepare
 
@@ -267,3 +267,11 @@ def test_what_nncf_refuses_is_one_line(xml, trained_on, tmp_path, monkeypatch):
         quantize_model(xml, trained_on[:3], prepare, output=tmp_path / "net.xml")
     assert str(xml) in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_calibration_needs_no_classes_and_the_bound_on_what_is_lost_does(xml, int8, trained_on, tmp_path):
+    pictures = [Unlabelled(sample.path) for sample in trained_on]
+    assert content(quantize_model(xml, pictures, prepare, output=tmp_path / int8.name).xml) == content(int8)
+    with pytest.raises(UsageError, match="only on pictures whose class is known"):
+        quantize_model(xml, pictures, prepare, Options(max_drop=0.01), output=tmp_path / "bounded.xml")
+    assert not (tmp_path / "bounded.xml").exists()

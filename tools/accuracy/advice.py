@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omz.accuracy import label_order
 from omz.accuracy.metrics import Proportion
+from omz.zoo import label_order
 from omz.zoo.labels import load_labels
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def advice(report: Report) -> str:
     other = label_order.other_order(dataset.order) if dataset.order else ""
     if not other:
         return (
-            f"{found} The classes are those of {dataset.labels!r}. Check that the model follows that list, and its "
+            f"{found} The classes are {dataset.classes.told}. Check that the model follows that list, and its "
             "mean, scale and channel order."
         )
     share = 100 * _in_other_order(report, other).value
@@ -47,10 +47,10 @@ def advice(report: Report) -> str:
 def _in_other_order(report: Report, other: str) -> Proportion:
     """Return what top-1 would be if the list's indexes followed another order."""
     dataset = report.dataset
-    network = load_labels(dataset.labels)
+    network = dataset.classes.labels
     index = {there: here for here, there in label_order.mapping(load_labels(dataset.order), network).items()}
     meant = label_order.mapping(load_labels(other), network)
-    first = dataset.first_class
+    first = dataset.classes.first
 
     correct = sum(meant[index[a.label - first]] + first == a.ranking[0] for a in report.predictions)
     return Proportion(correct, report.images)

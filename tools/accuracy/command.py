@@ -208,7 +208,7 @@ def _check_model(job: _Job, args: argparse.Namespace) -> tuple[list[Result], lis
     with _collected(job.name or CONFIG_FILE, failed):
         evaluation = load_evaluation(job.config, name=args.entry)
         irs = find_irs(args.models, job.name or evaluation.model, args.precisions, job.subdirectory)
-        dataset = _dataset(evaluation, args)
+        dataset = _dataset(evaluation, irs, args)
         for precision, xml in irs.items():
             with _collected(f"{evaluation.model} {precision}", failed):
                 result = _measure(precision, xml, evaluation, dataset, args)
@@ -234,13 +234,18 @@ def _collected(what: str, failed: list[str]) -> Iterator[None]:
         failed.append(f"{what}: {describe(error)}")
 
 
-def _dataset(evaluation: Evaluation, args: argparse.Namespace) -> Dataset:
+def _dataset(evaluation: Evaluation, irs: dict[str, Path | None], args: argparse.Namespace) -> Dataset:
     from omz.accuracy.datasets import open_dataset, take
     from omz.accuracy.definitions import load_definition
+    from omz.inference.classes import network_classes
 
     definition = load_definition(evaluation.dataset, args.definitions)
     dataset = open_dataset(
-        definition, args.source, label_order=args.label_order, annotations=args.annotations
+        definition,
+        args.source,
+        classes=None if definition.labels else network_classes(next(filter(None, irs.values()))),
+        label_order=args.label_order,
+        annotations=args.annotations,
     )
     return take(dataset, args.subsample(len(dataset.samples)), args.seed)
 

@@ -2,33 +2,30 @@
 
 * a list of pictures and classes, lines ``<picture> <class index>`` (``val.txt``), beside or above the pictures;
 * a CSV file, with or without a heading: picture, and class index, wnid or name (also Kaggle's of ImageNet);
-* a folder for each class, named by its wnid or its name, with folders in it as may be (ImageFolder);
+* a folder for each class, named by its wnid, name or index, with folders in it as may be (ImageFolder);
 * a folder for itself, with the toolkit's bundled digits.
 
 Indexes in a list are those of some order of the classes, not always the network's: see
-:mod:`omz.accuracy.label_order`. Wnids and names are found in the network's own list.
+:mod:`omz.zoo.label_order`. Wnids and names are found in the network's own list.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omz.accuracy import label_order as orders
+from omz.accuracy.class_folders import class_pictures, find_class_folders
 from omz.accuracy.definitions import Definition
-from omz.accuracy.lists import Row, read_list
 from omz.command import printable
-from omz.errors import InferenceError
-from omz.inference.images import SUFFIXES, is_regular
-from omz.inference.sources import natural_key
+from omz.errors import ClassError, InferenceError
+from omz.inference.images import is_regular
 from omz.zoo import catalogue
-from omz.zoo.labels import Label, load_labels
-
-_log = logging.getLogger(__name__)
+from omz.zoo import label_order as orders
+from omz.zoo.class_list import ClassList, by_name, normal
+from omz.zoo.labels import load_labels
+from omz.zoo.truth_lists import Row, read_list
 
 #: Names that lists of pictures and classes usually have, beside the one in the definition.
 LIST_NAMES = ("val.txt", "val15.txt", "ILSVRC2017_val.txt", "LOC_val_solution.csv", "val.csv", "labels.csv")
@@ -49,28 +46,70 @@ class Dataset:
     """Labelled pictures.
 
     Attributes:
-        name: By which an ``accuracy-check.yml`` asks for it.
+        name: By which an ``accuracy-check.yml`` asks for it, or else that of its folder.
         samples: In the order of the list, or by class and name.
-        labels: Name of the class list that the network's output follows.
-        order: Name of the class list that the source's indexes follow; '' where the source names classes.
+        classes: Those of the network's output.
+        order: Name of the class list that the source's indexes follow; '' where the source names classes, or its
+            indexes can only be the network's own.
         notes: What was found out or assumed about the source, in words.
         total: How many samples the source has, also those left out by a subsample.
-        first_class: See :attr:`omz.accuracy.definitions.Definition.first_class`.
     """
 
     name: str
     samples: tuple[Sample, ...]
-    labels: str
+    classes: ClassList
     order: str = ""
     notes: tuple[str, ...] = ()
     total: int = 0
-    first_class: int = 0
+
+    @property
+    def labels(self) -> str:
+        """Name of the class list that the network's output follows; '' where that is a list of its own."""
+        return self.classes.name
+
+
+def open_pictures(
+    source: Path,
+    classes: ClassList,
+    *,
+    subsample: int = 0,
+    seed: int = 0,
+    label_order: str = "",
+    annotations: Path | None = None,
+    source_option: str = "-s",
+) -> Dataset:
+    """Find labelled pictures for a network, by nothing but the folder or list that they are in.
+
+    Args:
+        source: Folder of the data, or a list file in it.
+        classes: Of the network; see :func:`omz.inference.classes.network_classes`.
+        subsample: As for :func:`open_dataset`, and so the others.
+        seed: For the choice of samples.
+        label_order: Name of the class list that a list's indexes follow.
+        annotations: The list of pictures and classes.
+        source_option: What names the source on the command line.
+
+    Raises:
+        ClassError: A class is not the network's, or it cannot be told which one it is.
+        InferenceError: There is no source, or it is not of a known form.
+    """
+    return open_dataset(
+        Definition(name=source.resolve().name or str(source)),
+        source,
+        classes=classes,
+        subsample=subsample,
+        seed=seed,
+        label_order=label_order,
+        annotations=annotations,
+        source_option=source_option,
+    )
 
 
 def open_dataset(
     definition: Definition,
     source: Path | None = None,
     *,
+    classes: ClassList | None = None,
     labels: str = "",
     subsample: int = 0,
     seed: int = 0,
@@ -83,6 +122,7 @@ def open_dataset(
     Args:
         definition: See :func:`omz.accuracy.definitions.load_definition`.
         source: Folder of the data, or a list file in it; the bundled data by default, where there is any.
+        classes: Those of the network; by default those of the list that ``labels`` or the definition names.
         labels: Name of the class list that the network's output follows; the definition's by default.
         subsample: Take so many samples at random, in their order; 0 for all.
         seed: For the choice of samples.
@@ -91,33 +131,41 @@ def open_dataset(
         source_option: What names the source on the command line, for messages.
 
     Raises:
-        InferenceError: There is no source, it is not of a known form, or a class in it is not the network's; names
-            the line.
+        ClassError: A class is not the network's, or it cannot be told which one it is; names the line or the folder.
+        InferenceError: There is no source, or it is not of a known form.
         DescriptorError: There is no such class list.
     """
-    names = labels or definition.labels
-    classes = load_labels(names)
+    if classes is None:
+        classes = ClassList.known(labels or definition.labels, definition.first_class)
     source = _source(definition, source, source_option)
     if source.is_file():
         annotations, source = annotations or source, source.parent
     found = annotations or _find_list(source, definition)
+    notes: list[str] = []
     if found:
         rows = read_list(found)
-        order, note = orders.find_order(rows, classes, names, found, label_order)
+        if (told := orders.assumed(classes, orders.wnids_told(rows, label_order))) is not classes:
+            classes = told
+            notes = [
+                f"the network names no classes; they are taken to be those of {classes.name}, in that order"
+            ]
+        order, note = orders.find_order(rows, classes, found, label_order)
         locate = _locator(found, rows, source, definition, source_option)
         class_of = _classifier(found, classes, order)
-        samples = [Sample(locate(row.picture), class_of(row)) for row in rows]
+        pictures = [(locate(row.picture), class_of(row)) for row in rows]
     else:
-        order, note = "", f"classes by the names of {source}'s folders"
-        samples = _from_folders(source, definition, classes)
+        places = (source, source / "val", source / (definition.data_source or "val"))
+        lists = ", ".join(dict.fromkeys([definition.annotation_file or "val.txt", *LIST_NAMES]))
+        folders = find_class_folders(source, places, classes, f"or a list ({lists}; -a FILE for others)")
+        order, note, classes = "", folders.note, folders.classes
+        pictures = class_pictures(folders)
     dataset = Dataset(
         definition.name,
-        tuple(replace(sample, label=sample.label + definition.first_class) for sample in samples),
-        names,
+        tuple(Sample(path, classes.first + place) for path, place in pictures),
+        classes,
         order,
-        (note,) if note else (),
-        len(samples),
-        definition.first_class,
+        tuple(filter(None, [*notes, note])),
+        len(pictures),
     )
     return take(dataset, subsample, seed)
 
@@ -126,8 +174,15 @@ def take(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
     """Return ``count`` samples chosen at random, in their order; all for 0 or where there are no more."""
     if not 0 < count < len(dataset.samples):
         return dataset
-    chosen = sorted(random.Random(seed).sample(range(len(dataset.samples)), count))
+    chosen = choose(len(dataset.samples), count, seed)
     return replace(dataset, samples=tuple(dataset.samples[place] for place in chosen))
+
+
+def choose(total: int, count: int, seed: int = 0) -> list[int]:
+    """Return ``count`` places of ``total`` chosen at random, in their order; all for 0 or where there are no more."""
+    if not 0 < count < total:
+        return list(range(total))
+    return sorted(random.Random(seed).sample(range(total), count))
 
 
 def _source(definition: Definition, source: Path | None, option: str) -> Path:
@@ -159,58 +214,35 @@ def _find_list(source: Path, definition: Definition) -> Path | None:
     return found[0] if found else None
 
 
-def _classifier(where: Path, classes: Sequence[Label], order: str) -> Callable[[Row], int]:
-    """Return what gives a row's class as an index into the network's list."""
-    by_index = orders.mapping(load_labels(order), classes) if order else {}
-    by_name = _by_name(classes)
+def _classifier(where: Path, classes: ClassList, order: str) -> Callable[[Row], int]:
+    """Return what gives a row's class as its place in the network's list."""
+    labels = classes.labels
+    by_index = (
+        orders.mapping(load_labels(order), labels)
+        if order
+        else {place: place for place in range(len(labels))}
+    )
+    names = by_name(labels)
 
     def class_of(row: Row) -> int:
         if isinstance(row.label, int):
             if row.label not in by_index:
                 hint = " Does the list count from 1?" if row.label == len(by_index) else ""
-                raise InferenceError(
+                raise ClassError(
                     f"{where}: line {row.line}: class {row.label}; expected 0 to {len(by_index) - 1}.{hint}"
                 )
             return by_index[row.label]
-        found = by_name.get(_normal(row.label), ())
+        found = names.get(normal(row.label), ())
         if not found:
-            raise InferenceError(f"{where}: line {row.line}: {row.label[:80]!r} is no class of the network")
+            raise ClassError(f"{where}: line {row.line}: {row.label[:80]!r} is no class of the network")
         if len(found) > 1:
-            raise InferenceError(
-                f"{where}: line {row.line}: {row.label[:80]!r} is the name of classes {_joined(found)}. "
+            raise ClassError(
+                f"{where}: line {row.line}: {row.label[:80]!r} is the name of classes {' and '.join(map(str, found))}. "
                 "Give the index or the wnid."
             )
         return found[0]
 
     return class_of
-
-
-def _by_name(classes: Iterable[Label]) -> dict[str, list[int]]:
-    """Return the classes that a wnid, a full text or a name may stand for, by index.
-
-    ImageNet has two classes 'crane'. A class's first name and its full text go before the other names of others.
-    """
-    found: dict[str, list[int]] = {}
-    classes = list(classes)
-    for texts in (
-        lambda one: [one.wnid] if one.wnid else [],
-        lambda one: [one.names[0], ", ".join(one.names)],
-        lambda one: one.names[1:],
-    ):
-        here: dict[str, set[int]] = {}
-        for label in classes:
-            for text in texts(label):
-                here.setdefault(_normal(text), set()).add(label.index)
-        found = {name: sorted(indexes) for name, indexes in here.items()} | found
-    return found
-
-
-def _joined(indexes: Sequence[int]) -> str:
-    return " and ".join(map(str, indexes))
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.lower().replace("_", " ").split())
 
 
 def _locator(
@@ -234,67 +266,4 @@ def _locator(
     raise InferenceError(
         f"{where}: its pictures, such as {printable(rows[0].picture[:80])}, are not in {source}. "
         f"Give the folder that they are in with {option}, and the list with -a."
-    )
-
-
-def _from_folders(source: Path, definition: Definition, classes: Sequence[Label]) -> list[Sample]:
-    """Return the pictures of an ImageFolder, by class and then in natural order.
-
-    Raises:
-        InferenceError: There is no folder of a class, or there is a folder that is none.
-    """
-    by_name = _by_name(classes)
-    for root in (source, source / "val", source / (definition.data_source or "val")):
-        folders = sorted(path for path in root.glob("*") if path.is_dir() and not path.name.startswith("."))
-        known = {
-            folder: by_name[_normal(folder.name)] for folder in folders if _normal(folder.name) in by_name
-        }
-        if not known:
-            continue
-        if strange := [folder.name for folder in folders if folder not in known]:
-            raise InferenceError(
-                f"{root}: folder {strange[0]!r} is no class of the network ({len(strange)} such folders). "
-                "Name folders by wnid or class name, or move the others away."
-            )
-        for folder, indexes in known.items():
-            if len(indexes) > 1:
-                raise InferenceError(
-                    f"{root}: folder {folder.name!r} has the name of classes {_joined(indexes)}. Name it by its wnid."
-                )
-        samples: list[Sample] = []
-        others: list[Path] = []
-        for folder, (label, *_) in sorted(known.items(), key=lambda pair: (pair[1], pair[0])):
-            for path in _files(folder):
-                if path.suffix.lower() in SUFFIXES:
-                    samples.append(Sample(path, label))
-                else:
-                    others.append(path)
-        if others:
-            _log.warning(
-                "%s: %d files are left out, their suffixes are not those of pictures (%s)",
-                root,
-                len(others),
-                printable(f"such as {others[0].relative_to(root)}"),
-            )
-        if samples:
-            return samples
-        raise InferenceError(f"{root}: the folders of classes hold no picture")
-    raise InferenceError(
-        f"{source}: expected a folder for each class (by wnid or name), or a list of pictures and classes "
-        f"({', '.join(dict.fromkeys([definition.annotation_file or 'val.txt', *LIST_NAMES]))}; -a FILE for others)"
-    )
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield all files below a folder, in natural order; links to folders are followed, but not in circles."""
-    found: list[Path] = []
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        found += [Path(place, name) for name in names]
-    yield from sorted(
-        found, key=lambda path: [natural_key(Path(part)) for part in path.relative_to(folder).parts]
     )

@@ -18,7 +18,7 @@ FILE = "datasets.yml"
 class _Conversion(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    converter: Literal["imagenet"]
+    converter: Literal["imagenet"] = "imagenet"
     annotation_file: str = ""
     has_background: bool = False
 
@@ -28,7 +28,7 @@ class Definition(BaseModel):
 
     Attributes:
         name: By which an ``accuracy-check.yml`` asks for it.
-        labels: The class list whose order the network's output has; '' where the definition does not tell.
+        labels: The class list whose order the network's output has; '' where the network's own labels tell.
         data_source: Folder of the pictures, '' for the folder itself.
         bundled: Folder below ``models/`` with the data, for what comes with the toolkit.
         annotation_conversion: The list of pictures and classes.
@@ -37,7 +37,7 @@ class Definition(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)  # pickles and metrics of Open Model Zoo's file
 
     name: str
-    annotation_conversion: _Conversion
+    annotation_conversion: _Conversion = _Conversion()
     labels: str = ""
     data_source: str = ""
     bundled: str = ""
@@ -77,5 +77,7 @@ def load_definition(name: str, path: Path | None = None) -> Definition:
 
 
 def _usual_labels(definition: Definition) -> str:
-    """Return the class list of Open Model Zoo's own definitions, which name none."""
+    """Return the class list of Open Model Zoo's own definitions of ImageNet, which name none; '' for other datasets."""
+    if not definition.name.startswith("imagenet"):
+        return ""
     return "imagenet_2015" if definition.name.endswith("_2015") else "imagenet_2012"

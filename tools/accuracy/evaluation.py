@@ -11,11 +11,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from omz.accuracy.label_order import orders_of
 from omz.accuracy.metrics import ClassAccuracy, Proportion, per_class, top_k_correct
 from omz.accuracy.picture_facts import picture_facts
 from omz.command import printable
 from omz.errors import InferenceError
+from omz.zoo.label_order import orders_of
 from omz.zoo.labels import load_labels
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _load(
     classifier = load_classifier(xml, options, inputs)
     if classifier.labels[0] != "#0":
         return classifier
-    names = tuple(["background"] * dataset.first_class + [one.name for one in load_labels(dataset.labels)])
+    names = dataset.classes.names
     return replace(classifier, labels=names) if len(names) == len(classifier.labels) else classifier
 
 
@@ -242,7 +242,7 @@ def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
             f"{classifier.path}: has {len(classifier.labels)} classes; dataset {dataset.name!r} has class {highest}. "
             "Is it a dataset for another model?"
         )
-    for other in orders_of(dataset.labels)[1:]:
+    for other in orders_of(dataset.labels)[1:] if dataset.labels else ():
         if classifier.labels == tuple(label.name for label in load_labels(other)):
             _log.warning(
                 "%s: its labels are in the order %s, those of dataset %r in %s; the figures will be of no use",

@@ -123,8 +123,11 @@ def load_classifier(
     path = find_model(model)
     network = read_network(core, path)
     layout = _input_layout(network, inputs.layout, path)
-    classes = _class_count(network, path)
-    names = _labels(network, labels, classes, path)
+    classes = class_count(network, path)
+    names = labels_of(network, labels, classes, path)
+    if not names:
+        _log.info("%s: holds no labels and none are given; classes are numbered", path)
+        names = tuple(f"#{index}" for index in range(classes))
     inputs = _complete(network, inputs, path)
     network = _with_picture_input(network, layout, inputs)
     if device.cache_dir:
@@ -212,7 +215,8 @@ def _input_layout(network: ov.Model, wanted: str, path: Path) -> str:
     return layout
 
 
-def _class_count(network: ov.Model, path: Path) -> int:
+def class_count(network: ov.Model, path: Path) -> int:
+    """Check that there is one output and return how many classes it has."""
     shape = network.output(0).partial_shape
     sizes = [] if shape.is_dynamic else [int(size) for size in shape.to_shape()]
     if (
@@ -226,14 +230,14 @@ def _class_count(network: ov.Model, path: Path) -> int:
     return sizes[1]
 
 
-def _labels(
+def labels_of(
     network: ov.Model, labels: str | Path | Sequence[str] | None, classes: int, path: Path
 ) -> tuple[str, ...]:
+    """Return the labels that are given, or those of the IR; () if there are neither."""
     if labels is None:
         text = _info(network, "labels")
         if not text:
-            _log.info("%s: holds no labels and none are given; classes are numbered", path)
-            return tuple(f"#{index}" for index in range(classes))
+            return ()
         names, where = label_files.from_model_info(text), f"{path}: rt_info"
     elif isinstance(labels, str | Path):
         names, where = label_files.read_labels(labels), str(labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from omz.errors import InferenceError
 from omz.inference import opencv
-from omz.inference.images import Image, is_picture, read_image
+from omz.inference.images import Image, is_picture, is_regular, read_image
 
 if TYPE_CHECKING:
     import cv2
@@ -140,6 +141,44 @@ def list_pictures(folder: Path) -> list[Path]:
         raise InferenceError(f"{folder}: holds no picture ({len(files)} other files)")
     if len(pictures) < len(files):
         _log.debug("%s: %d files are no pictures", folder, len(files) - len(pictures))
+    return pictures
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return all files below a folder, in natural order, without hidden ones.
+
+    Links to folders are followed, but not in circles.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(
+        found, key=lambda path: [natural_key(Path(part)) for part in path.relative_to(folder).parts]
+    )
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Return all picture files below a folder, in natural order.
+
+    Raises:
+        InferenceError: There is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise InferenceError(f"{folder}: no such folder")
+    files = files_below(folder)
+    pictures = [path for path in files if is_regular(path) and is_picture(path)]
+    if not pictures:
+        raise InferenceError(
+            f"{folder}: holds no picture, nor do the folders in it ({len(files)} other files)"
+        )
+    if len(pictures) < len(files):
+        _log.info("%s: %d files are no pictures", folder, len(files) - len(pictures))
     return pictures
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -32,8 +33,16 @@ class Sample(Protocol):
         """The file."""
 
     @property
-    def label(self) -> int:
-        """Index of the class."""
+    def label(self) -> int | None:
+        """Index of the class; None where it is not known, as calibration needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """A picture file whose class is not known."""
+
+    path: Path
+    label: None = None
 
 
 def readable(samples: Iterable[Sample], prepare: Prepare) -> list[Sample]:
@@ -87,7 +96,7 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self._samples) // self._batch)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], list[int]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], list[int | None]]:
         start = index * self._batch
         inside = self._samples[start : start + self._batch]
         if index < 0 or not inside:
@@ -98,5 +107,5 @@ class Batches:
             pictures = pictures.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(pictures, dtype=np.float32), [sample.label for sample in inside]
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.float32], list[int]]]:
+    def __iter__(self) -> Iterator[tuple[NDArray[np.float32], list[int | None]]]:
         return (self[index] for index in range(len(self)))

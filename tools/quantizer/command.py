@@ -34,7 +34,9 @@ from omz.quantizer.options import (
 from omz.zoo import selection
 
 if TYPE_CHECKING:
+    from omz.quantizer.calibration import Sample
     from omz.quantizer.quantize import Quantized
+    from omz.zoo.accuracy_check import Evaluation
     from omz.zoo.schema import Model
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--dataset_dir", type=Path, metavar="DIR",
-        help="pictures, laid out as accuracy_check takes them; not needed for the bundled digits",
+        help="folder of pictures, in it or in folders in it; not needed for the bundled digits",
     )  # fmt: skip
     add_list_arguments(group)
     group.add_argument(
@@ -162,8 +164,6 @@ def _tasks(args: argparse.Namespace) -> Iterator[_Task]:
 
 
 def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quantized:
-    from omz.accuracy.datasets import open_dataset, take
-    from omz.accuracy.definitions import load_definition
     from omz.accuracy.evaluation import input_shape
     from omz.inference.preparation import preprocessing_of
     from omz.quantizer.quantize import quantize_model
@@ -177,30 +177,46 @@ def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quanti
         )
     check_writable(task.output, "--output_dir")
     evaluation = load_evaluation(task.model.directory / "accuracy-check.yml")
+    samples, validation = _pictures(task, evaluation, options, args)
+    return quantize_model(
+        task.xml,
+        samples,
+        preprocessing_of(evaluation, input_shape(task.xml)),
+        options,
+        output=task.output,
+        validation=validation,
+        compress_to_fp16=task.precision.startswith("FP16"),
+        seed=args.seed,
+    )
+
+
+def _pictures(
+    task: _Task, evaluation: Evaluation, options: Options, args: argparse.Namespace
+) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """Return the pictures to calibrate with, and those to measure on where that is asked for.
+
+    Raises:
+        ZooError: There are none, or their classes are needed and cannot be told.
+    """
+    from omz.accuracy.definitions import load_definition
+    from omz.inference.classes import network_classes
+    from omz.quantizer.pictures import find_pictures
+
     definition = load_definition(evaluation.dataset, args.definitions)
     if args.dataset_dir is None and not definition.bundled:
         raise UsageError(
             f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --dataset_dir"
         )
-    dataset = open_dataset(
+    return find_pictures(
         definition,
         args.dataset_dir,
+        None if definition.labels else network_classes(task.xml),
+        count=args.subset_size,
+        seed=args.seed,
+        classes_needed=options.max_drop is not None,
         label_order=args.label_order,
         annotations=args.annotations,
         source_option="--dataset_dir",
-    )
-    if options.max_drop is not None:
-        for note in dataset.notes:
-            log.info("%s", note)
-    return quantize_model(
-        task.xml,
-        take(dataset, args.subset_size, args.seed).samples,
-        preprocessing_of(evaluation, input_shape(task.xml)),
-        options,
-        output=task.output,
-        validation=dataset.samples,
-        compress_to_fp16=task.precision.startswith("FP16"),
-        seed=args.seed,
     )
 
 

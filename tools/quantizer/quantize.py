@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import openvino as ov
 
 from omz.converter.ir import write_ir
-from omz.errors import ConversionError, located
+from omz.errors import ConversionError, UsageError, located
 from omz.inference.classifier import read_network
 from omz.quantizer import backend
 from omz.quantizer.calibration import Batches, Prepare, digest, readable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Batch: TypeAlias = "tuple[NDArray[np.float32], list[int]]"
+Batch: TypeAlias = "tuple[NDArray[np.float32], list[int | None]]"
 
 #: Section of the IR's ``rt_info``: how it was quantized. No path and no time, they would make equal things differ.
 QUANTIZATION = "omz_quantization"
@@ -74,7 +74,7 @@ def quantize_model(
 
     Args:
         xml: IR in floating point: one picture input with 3 channels, one output with a score per class.
-        samples: Pictures to calibrate with; those that can't be read are left out, with a warning.
+        samples: Pictures to calibrate with, which need no class; those that can't be read are left out, with a warning.
         prepare: Reads a picture as the input wants it, (height, width, 3).
         options: How.
         output: The ``.xml`` to write.
@@ -83,12 +83,14 @@ def quantize_model(
         seed: With which the samples were chosen; it is only written down, for whoever makes the IR again.
 
     Raises:
-        UsageError: NNCF is not installed.
+        UsageError: NNCF is not installed, or ``max_drop`` is asked for and the class of a picture is not known.
         InferenceError: The IR or the pictures can't be read.
         ConversionError: The network can't be quantized, or loses more than ``max_drop``; nothing is written.
     """
     began = time.perf_counter()
     options = options or Options()
+    if options.max_drop is not None and any(one.label is None for one in validation or samples):
+        raise UsageError("--max_drop: how much is lost can be measured only on pictures whose class is known")
     version = backend.load().__version__
     model = read_network(ov.Core(), xml)
     with located(str(xml)):
@@ -148,7 +150,7 @@ def _top1(compiled: ov.CompiledModel, batches: Iterable[Batch]) -> float:
     """Return the share of pictures that the network is right about, 0..1."""
     count = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
     idle = [compiled.create_infer_request() for _ in range(count)]
-    busy: deque[tuple[ov.InferRequest, list[int]]] = deque()
+    busy: deque[tuple[ov.InferRequest, list[int | None]]] = deque()
     right: list[bool] = []
 
     def collect() -> None:

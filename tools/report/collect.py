@@ -73,7 +73,7 @@ def collect(model: Model, options: Options) -> Findings:
     """
     irs = find_irs(model, options)
     evaluation = find_evaluation(model, options)
-    dataset = find_dataset(model, evaluation, options) if evaluation else None
+    dataset = find_dataset(model, evaluation, options, irs) if evaluation else None
     pictures = sample_pictures(model, dataset, options)
     log.info("%s: speed of %s", model.name, ", ".join(irs))
     speeds = measure(irs, pictures, options)
@@ -136,7 +136,9 @@ def find_evaluation(model: Model, options: Options) -> Evaluation | None:
     return None
 
 
-def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Dataset | None:
+def find_dataset(
+    model: Model, evaluation: Evaluation, options: Options, irs: dict[str, Path]
+) -> Dataset | None:
     """Return the dataset that is given, or comes with the toolkit; None if there is neither.
 
     Raises:
@@ -145,17 +147,21 @@ def find_dataset(model: Model, evaluation: Evaluation, options: Options) -> Data
     """
     from omz.accuracy.datasets import open_dataset
     from omz.accuracy.definitions import load_definition
+    from omz.inference.classes import network_classes
 
     definition = load_definition(evaluation.dataset)
     if options.dataset is None and not definition.bundled:
         if options.annotations:
             raise UsageError("--annotations: give the folder of the pictures, too, with --source")
         return None
-    labels = model.model_info.labels
+    labels = definition.labels
+    if isinstance(model.model_info.labels, str):
+        labels = model.model_info.labels
     return open_dataset(
         definition,
         options.dataset,
-        labels=labels if isinstance(labels, str) else "",
+        labels=labels,
+        classes=None if labels else network_classes(next(iter(irs.values()))),
         subsample=options.subsample,
         annotations=options.annotations,
         label_order=options.label_order,

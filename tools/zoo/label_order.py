@@ -11,13 +11,14 @@ taken to follow the network's own order, and that is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from omz.accuracy.lists import Row
-from omz.errors import InferenceError
+from omz.errors import ClassError
+from omz.zoo.class_list import ClassList
 from omz.zoo.labels import Label, known_lists, load_labels
+from omz.zoo.truth_lists import Row
 
 #: The wnids of the first pictures of ImageNet's validation set, ILSVRC2012_val_00000001 and so on.
 # fmt: off
@@ -57,33 +58,62 @@ def other_order(name: str) -> str:
     return (*orders_of(name), "")[1]
 
 
-def find_order(
-    rows: Sequence[Row], classes: Sequence[Label], names: str, where: Path, wanted: str = ""
-) -> tuple[str, str]:
+def assumed(classes: ClassList, wnids: Iterable[str]) -> ClassList:
+    """Return the list that a network without labels is taken to follow, where the data are ImageNet's.
+
+    Args:
+        classes: Of the network.
+        wnids: That the data tell.
+
+    Returns:
+        ``classes`` itself where the network has labels, or nothing can be assumed.
+    """
+    told = frozenset(wnids)
+    if classes.named or not told:
+        return classes
+    for name in known_lists():  # imagenet_2012 comes first: the order that most networks have
+        first = classes.count - len(load_labels(name))
+        if first in (0, 1) and told <= _wnids(name):
+            return ClassList.known(name, first, named=False)
+    return classes
+
+
+def wnids_told(rows: Sequence[Row], order: str = "") -> frozenset[str]:
+    """Return the wnids that a list names as classes, in its folders or by its pictures; or those of its order."""
+    if order:
+        return _wnids(order)
+    named = {row.label for row in rows if isinstance(row.label, str) and _WNID.fullmatch(row.label)}
+    return frozenset(named | {*_told_by_folders(rows).values(), *_told_by_pictures(rows).values()})
+
+
+def find_order(rows: Sequence[Row], classes: ClassList, where: Path, wanted: str = "") -> tuple[str, str]:
     """Return the class list that a list's indexes follow, and how that is known.
 
     Args:
         rows: Of the list.
         classes: Those of the network.
-        names: The name of their list.
         where: The list's path, for its name and for messages.
         wanted: What the user says; '' to find out.
 
     Returns:
-        Name of the class list, '' if the rows name classes by themselves; and a sentence.
+        Name of the class list, '' if the rows name classes by themselves or the indexes can only be the network's own;
+        and a sentence.
 
     Raises:
-        InferenceError: The order that is wanted has other classes, or wnids and indexes contradict each other.
+        ClassError: The order that is wanted has other classes, or wnids and indexes contradict each other.
     """
     if not any(isinstance(row.label, int) for row in rows):
         return "", f"classes as {where.name} names them"
     if wanted:
-        if not mapping(load_labels(wanted), classes):
-            raise InferenceError(f"--label_order {wanted}: has no class in common with {names}")
+        if not mapping(load_labels(wanted), classes.labels):
+            raise ClassError(
+                f"--label_order {wanted}: has no class in common with {classes.name or 'the network'}"
+            )
         return wanted, f"{where.name} in the order {wanted}, as asked for"
-    candidates = orders_of(names)
-    if len(candidates) == 1:
-        return names, ""
+    candidates = orders_of(classes.name) if classes.name else ()
+    if len(candidates) <= 1:
+        own = "" if classes.named else f"the indexes of {where.name} are taken to be the network's own"
+        return classes.name, own
     for evidence, what in (
         (_told_by_folders(rows), "the wnids of its folders"),
         (_told_by_pictures(rows), "pictures whose class is known"),
@@ -92,7 +122,7 @@ def find_order(
             continue
         fitting = [name for name in candidates if _agrees(load_labels(name), evidence)]
         if not fitting:
-            raise InferenceError(
+            raise ClassError(
                 f"{where}: its indexes follow none of the orders {', '.join(candidates)}, going by {what}. "
                 "Is it a list of other classes, or does it count from 1? --label_order NAME overrides this."
             )
@@ -102,7 +132,7 @@ def find_order(
         told = [name for name in candidates if name.endswith(year)]
         if pattern.search(where.name) and told:
             return told[0], f"{where.name} is taken to be in the order {told[0]}, by its name"
-    return names, f"{where.name} is assumed to be in the network's own order, {names}"
+    return classes.name, f"{where.name} is assumed to be in the network's own order, {classes.name}"
 
 
 def _told_by_folders(rows: Sequence[Row]) -> Mapping[int, str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from omz.errors import InferenceError
 from omz.files import read_bounded
-from omz.inference.images import SUFFIXES
 
 MAX_LIST_BYTES = 64 << 20
 _HEADINGS = frozenset({"image", "picture", "path", "file", "filename", "name", "imageid", "id", "image_id"})
 _INDEX = re.compile(r"\d{1,9}")
+_SUFFIX = re.compile(r"\.[A-Za-z]\w{1,4}$")
 _WNID_FIRST = re.compile(r"(n\d{8})(\s|$)")  # Kaggle: "n03995372 85 1 499 272", the boxes of the objects
 
 
@@ -62,7 +62,7 @@ def _is_comment(line: str) -> bool:
     if not line.startswith("#"):
         return False
     picture, _, label = line.strip().replace("\t", " ").rpartition(" ")
-    named = picture[1:2].strip() or Path(picture).suffix.lower() in SUFFIXES
+    named = picture[1:2].strip() or _SUFFIX.search(picture)
     return not (picture and named and _INDEX.fullmatch(label))
 
 

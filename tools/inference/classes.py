@@ -1,0 +1,29 @@
+"""The classes of a converted network, by what its IR says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omz.zoo.class_list import ClassList
+
+
+def network_classes(xml: str | Path, labels: str | Path | Sequence[str] | None = None) -> ClassList:
+    """Read which classes a network tells apart, without compiling it.
+
+    Args:
+        xml: Of the IR.
+        labels: Label file, name of a label list or the names themselves; by default those of the IR, if it has any.
+
+    Raises:
+        InferenceError: The IR or the labels cannot be used.
+    """
+    import openvino as ov
+
+    from omz.inference.classifier import class_count, labels_of, read_network
+    from omz.inference.locate import find_model
+
+    path = find_model(xml)
+    network = read_network(ov.Core(), path)
+    count = class_count(network, path)
+    return ClassList.of_network(labels_of(network, labels, count, path), count)
