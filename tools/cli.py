@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from omz.suggestions import did_you_mean
 from omz.version import __version__
 
 #: command -> (module with ``main(argv)``, one line of help)
@@ -70,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        print(f"omz: error: no command {name!r}\n{usage()}", file=sys.stderr)
+        meant = did_you_mean(name, COMMANDS)
+        print(f"omz: error: no command {name!r}.{meant}\nomz --help lists the commands.", file=sys.stderr)
         return 2
     sys.argv[0] = f"omz {name}"  # argparse takes the program name from here
     status: int = import_module(COMMANDS[name][0]).main(rest)

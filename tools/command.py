@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from omz.errors import UsageError, ZooError
+from omz.parser import Parser
 from omz.redaction import RedactingFormatter, redacted
 from omz.version import __version__
 
@@ -45,6 +46,8 @@ def run(
         0 if all that was asked for was done, 1 on failure, 2 on wrong usage, 130 on Ctrl-C.
     """
     _hasten()
+    if isinstance(parser, Parser):
+        parser.given = sys.argv[1:] if argv is None else argv
     try:
         args = parser.parse_args(argv)
     except SystemExit as stop:  # argparse exits by itself; callers of main() get a status instead

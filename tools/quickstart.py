@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from omz.command import FAILURE, SUCCESS, add_common_arguments, run
 from omz.errors import ZooError
+from omz.parser import Parser
 from omz.report.command import seconds
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ QUANTIZED = "FP16-INT8"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``omz quickstart --help``."""
-    parser = argparse.ArgumentParser(
-        description="The whole main job on the bundled sample, without a network."
-    )
+    return run(build_parser(), _run, argv)
+
+
+def build_parser() -> Parser:
+    """Return the command line's parser."""
+    parser = Parser(description="The whole main job on the bundled sample, without a network.")
     parser.add_argument(
         "-o",
         "--output_dir",
@@ -53,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="seconds for each measurement (default: 1)",
     )
     add_common_arguments(parser)
-    return run(parser, _run, argv)
+    return parser
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from omz.command import SUCCESS, add_common_arguments, run
 from omz.demos.common.options import resolution
 from omz.inference import arguments
+from omz.parser import Parser
 
 if TYPE_CHECKING:
     from omz.demos.common.display import Window
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
 DEFAULT_SECONDS = 10
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line's parser."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Measure a classifier: throughput end to end and of inference alone, latency of every stage, "
         "and accuracy with -gt.",
         epilog="Esc or q in the window, or Ctrl-C, stops and prints the report.",
-        allow_abbrev=False,
     )
     arguments.add_model_arguments(parser)
     arguments.add_inference_arguments(parser)

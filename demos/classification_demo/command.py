@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, run
 from omz.demos.common.options import resolution
 from omz.inference import arguments
+from omz.parser import Parser
 
 if TYPE_CHECKING:
     from omz.demos.common.display import Window
@@ -26,13 +27,12 @@ _log = logging.getLogger(__name__)
 MAX_LISTED = 100_000
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line's parser."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Classify pictures, a video or a camera.",
         epilog="Esc or q in the window, or Ctrl-C, stops and prints the metrics. "
         "With --loop and no display give --time, or stop with Ctrl-C.",
-        allow_abbrev=False,
     )
     arguments.add_model_arguments(parser)
     arguments.add_inference_arguments(parser)

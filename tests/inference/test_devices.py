@@ -57,6 +57,21 @@ def test_a_device_that_is_not_there_gives_one_line_naming_those_that_are(text):
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"), [("GPUU", "GPU"), ("cpi", "CPU"), ("AUTOO:CPU", "AUTO"), ("MULTI:CPU,NPUU", "NPU")]
+)
+def test_a_mistyped_device_is_answered_with_the_nearest(text, meant):
+    with pytest.raises(InferenceError, match=rf"is not there\. Did you mean {meant}\?"):
+        parse_device(text, ["CPU"])
+
+
+@pytest.mark.parametrize("text", ["GPU", "GPU.1", "NPU", "AUTO:GPU,CPU"])
+def test_a_device_of_another_machine_is_no_mistake(text):
+    with pytest.raises(InferenceError) as error:
+        parse_device(text, ["CPU"])
+    assert "Did you mean" not in str(error.value)
+
+
 def test_a_second_gpu_is_not_the_first():
     with pytest.raises(InferenceError, match="Available: CPU, GPU"):
         parse_device("GPU.1", ["CPU", "GPU"])

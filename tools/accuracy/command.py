@@ -18,6 +18,7 @@ from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
 from omz.inference.arguments import add_requests_argument
 from omz.inference.devices import PRECISIONS as EXECUTION_PRECISIONS
+from omz.parser import Parser
 from omz.zoo.selection import add_selection_arguments, is_made, parse_precisions, print_all, selected_models
 
 if TYPE_CHECKING:
@@ -32,12 +33,11 @@ CONFIG_FILE = "accuracy-check.yml"
 OUTPUTS = ("json", "csv", "predictions")
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line's parser."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Measure the accuracy of converted models on a dataset, with 95 % confidence.",
         epilog="Exit status 1: a model failed, a picture could not be read, or an accuracy is below its reference.",
-        allow_abbrev=False,
     )
     add_selection_arguments(parser, unless="-c")
     group = parser.add_argument_group("what is measured")

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from omz.errors import DescriptorError
+from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
 from omz.zoo.validation import validated
 from omz.zoo.yaml_file import read_yaml
@@ -72,8 +73,9 @@ def load_definition(name: str, path: Path | None = None) -> Definition:
         if entry.get("name") == name:
             definition = validated(path, Definition, entry)
             return definition.model_copy(update={"labels": definition.labels or _usual_labels(definition)})
-    known = ", ".join(str(entry.get("name")) for entry in entries)
-    raise DescriptorError(f"{path}: no dataset {name!r}. Known: {known[:300]}")
+    names = [str(entry.get("name")) for entry in entries]
+    known = ", ".join(names)
+    raise DescriptorError(f"{path}: no dataset {name!r}.{did_you_mean(name, names)} Known: {known[:300]}")
 
 
 def _usual_labels(definition: Definition) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from omz.command import SUCCESS, add_common_arguments, run
 from omz.converter import model_optimizer as mo
 from omz.errors import UsageError
+from omz.parser import Parser
 
 #: What the IR says to Model API of a network with labels, unless told otherwise.
 CLASSIFICATION_INFO = {"model_type": "Classification", "resize_type": "standard"}
@@ -22,14 +23,17 @@ CLASSIFICATION_INFO = {"model_type": "Classification", "resize_type": "standard"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``caffe2ir --help``."""
-    return run_standalone(
-        "Convert any prototxt + caffemodel, with Model Optimizer's flags.", argv, caffe=True
-    )
+    return run(build_parser(), convert, argv)
 
 
-def run_standalone(description: str, argv: Sequence[str] | None, *, caffe: bool) -> int:
-    """Convert one network that is named by its files, of Caffe or in a PyTorch checkpoint."""
-    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+def build_parser() -> Parser:
+    """Return the command line's parser."""
+    return standalone_parser("Convert any prototxt + caffemodel, with Model Optimizer's flags.", caffe=True)
+
+
+def standalone_parser(description: str, *, caffe: bool) -> Parser:
+    """Return a parser for one network that is named by its files: of Caffe, in a PyTorch checkpoint, or in ONNX."""
+    parser = Parser(description=description)
     mo.add_arguments(parser, caffe=caffe)
     target = parser.add_argument_group("IR")
     target.add_argument(
@@ -51,10 +55,11 @@ def run_standalone(description: str, argv: Sequence[str] | None, *, caffe: bool)
         help="a further word for whoever reads the IR, such as interpolation=bicubic",
     )
     add_common_arguments(parser)
-    return run(parser, _convert, argv)
+    return parser
 
 
-def _convert(args: argparse.Namespace) -> int:
+def convert(args: argparse.Namespace) -> int:
+    """Convert what a :func:`standalone_parser` has parsed."""
     arguments = mo.from_namespace(args)
     name = args.model_name or arguments.input_model.stem
     if not re.fullmatch(r"[^/\\\0]+", name) or name in (".", ".."):

@@ -14,6 +14,7 @@ from omz.command import SUCCESS, add_common_arguments, describe, positive_number
 from omz.converter.flag_values import batch_size
 from omz.converter.model_optimizer import add_verify_arguments
 from omz.errors import ZooError
+from omz.parser import Parser
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``omz_converter --help``."""
-    parser = argparse.ArgumentParser(description="Convert downloaded models to OpenVINO IR.")
+    return run(build_parser(), _run, argv)
+
+
+def build_parser() -> Parser:
+    """Return the command line's parser."""
+    parser = Parser(description="Convert downloaded models to OpenVINO IR.")
     selection.add_selection_arguments(parser)
     group = parser.add_argument_group("conversion")
     group.add_argument(
@@ -60,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_verify_arguments(parser)
     _add_old_arguments(parser)
     add_common_arguments(parser)
-    return run(parser, _run, argv)
+    return parser
 
 
 def _add_old_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omz import command
 from omz.downloader.command import add_progress_format, reporter_for
+from omz.parser import Parser
 from omz.zoo import selection
 
 
@@ -16,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(build_parser(), _body, argv)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of ``omz bundle``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Pack downloaded models, verified, with their descriptors and licences, into one tar. "
         "`omz_downloader --from_bundle FILE` installs them elsewhere without a network.",
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from omz import command
 from omz.errors import UsageError
 from omz.files import read_bounded
+from omz.parser import Parser
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(build_parser(), _body, argv)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of ``omz_downloader``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Fetch model files, verify their size and digest, and post-process them. "
         "What is there already is not fetched again.",
     )

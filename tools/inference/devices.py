@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from omz.errors import InferenceError, UsageError
+from omz.suggestions import did_you_mean
 
+PLUGINS = ("CPU", "GPU", "NPU")
 VIRTUAL = ("AUTO", "MULTI", "HETERO")
 HINTS = ("throughput", "latency", "none")
 PRECISIONS = ("f32", "f16", "bf16")
@@ -60,11 +62,13 @@ def parse_device(text: str, available: Sequence[str]) -> Device:
         InferenceError: A device is not there, or the string is malformed; names those that are there.
     """
     there = f"Available: {', '.join(available) or 'none'}"
+
     name, colon, rest = text.strip().upper().partition(":")
     if name not in VIRTUAL:
         if colon or not _is_available(name, available):
             raise InferenceError(
-                f"device {text!r} is not there. {there}; AUTO:, MULTI: and HETERO: combine them."
+                f"device {text!r} is not there.{_meant(name, available)} {there}; "
+                "AUTO:, MULTI: and HETERO: combine them."
             )
         return Device(name, "", (name,))
     if not colon and name == "AUTO":
@@ -76,10 +80,18 @@ def parse_device(text: str, available: Sequence[str]) -> Device:
     wanted = [re.sub(r"\(\d+\)$", "", target) for target in targets if not target.startswith("-")]
     for target in wanted:
         if not _is_available(target, available):
-            raise InferenceError(f"device {text!r}: {target} is not there. {there}.")
+            raise InferenceError(
+                f"device {text!r}: {target} is not there.{_meant(target, available)} {there}."
+            )
     excluded = {target[1:] for target in targets if target.startswith("-")}
     chosen = wanted or [device for device in available if device not in excluded]
     return Device(f"{name}:{','.join(targets)}", name, tuple(chosen))
+
+
+def _meant(name: str, available: Sequence[str]) -> str:
+    """Return what a mistyped name may have meant; a device that is only not there is no mistake."""
+    known = {*PLUGINS, *VIRTUAL, *available}
+    return "" if name.partition(".")[0] in known else did_you_mean(name, sorted(known), count=1)
 
 
 def _is_available(device: str, available: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omz import command
+from omz.parser import Parser
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``omz_info_dumper``."""
-    parser = argparse.ArgumentParser(description="Print what the descriptors say of models, as JSON.")
+    return command.run(build_parser(), _run, argv)
+
+
+def build_parser() -> Parser:
+    """Return the command line's parser."""
+    parser = Parser(description="Print what the descriptors say of models, as JSON.")
     selection.add_selection_arguments(parser)
     command.add_common_arguments(parser)
-    return command.run(parser, _run, argv)
+    return parser
 
 
 def _run(args: argparse.Namespace) -> int:

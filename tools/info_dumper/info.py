@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
 from omz.errors import InferenceError, ZooError
+from omz.parser import Parser
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -37,9 +38,12 @@ class Info:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``omz info --help``."""
-    parser = argparse.ArgumentParser(
-        description="Count parameters and operations of converted models on their IR."
-    )
+    return run(build_parser(), _run, argv)
+
+
+def build_parser() -> Parser:
+    """Return the command line's parser."""
+    parser = Parser(description="Count parameters and operations of converted models on their IR.")
     selection.add_selection_arguments(parser)
     group = parser.add_argument_group("info")
     group.add_argument(
@@ -50,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     group.add_argument("--json", action="store_true", help="print a JSON list")
     add_common_arguments(parser)
-    return run(parser, _run, argv)
+    return parser
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ from omz.command import (
 )
 from omz.errors import UsageError, ZooError
 from omz.files import check_writable
+from omz.parser import Parser
 from omz.quantizer.options import (
     BIAS_CORRECTIONS,
     DEFAULT_SUBSET,
@@ -42,11 +43,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line's parser."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Quantize converted models to 8 bits, calibrated with the pictures of a data set.",
-        allow_abbrev=False,
     )
     selection.add_selection_arguments(parser)
     group = parser.add_argument_group("input and output")

@@ -11,6 +11,7 @@ from omz.accuracy.arguments import add_list_arguments
 from omz.command import SUCCESS, add_common_arguments, positive_number, run
 from omz.errors import UsageError, ZooError
 from omz.files import check_writable
+from omz.parser import Parser
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(build_parser(), _run, argv)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the command line's parser."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Measure a converted model in all of its precisions and write one HTML page that holds "
         "everything: figures, charts, pictures with their classes. It loads nothing from elsewhere."
     )

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from omz import command
 from omz.errors import DescriptorError
 from omz.files import whole_file
+from omz.parser import Parser
 from omz.zoo import selection
 
 PAGE_FILE = "README.md"
@@ -27,7 +28,12 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``omz pages``; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="omz pages", description="Write model pages from the descriptors.")
+    return command.run(build_parser(), _run, argv)
+
+
+def build_parser() -> Parser:
+    """Return the command line's parser."""
+    parser = Parser(prog="omz pages", description="Write model pages from the descriptors.")
     selection.add_selection_arguments(parser)
     parser.add_argument(
         "--check",
@@ -35,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="write nothing; print what is out of date, and exit with 1 if any is",
     )
     command.add_common_arguments(parser)
-    return command.run(parser, _run, argv)
+    return parser
 
 
 def _run(args: argparse.Namespace) -> int:

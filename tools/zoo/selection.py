@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
 from omz.files import read_bounded
+from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
 
 if TYPE_CHECKING:
@@ -110,13 +111,8 @@ def read_patterns(path: Path) -> list[str]:
 
 
 def _suggestion(pattern: str, models: Sequence[Model | CompositeModel]) -> str:
-    from difflib import get_close_matches
-
-    names = {stage.name.lower(): stage.name for model in models for stage in (model, *model.stages)}
-    close = get_close_matches(pattern.lower(), names, n=3, cutoff=0.5)
-    if not close:
-        return " --print_all lists the names."
-    return f" Did you mean {', '.join(names[name] for name in close)}?"
+    names = (stage.name for model in models for stage in (model, *model.stages))
+    return did_you_mean(pattern, names) or " --print_all lists the names."
 
 
 def parse_precisions(text: str | None) -> set[str]:

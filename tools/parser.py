@@ -1,0 +1,55 @@
+"""The parser of every command: options in full, and errors of one or two lines that say what may have been meant."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from omz.suggestions import did_you_mean
+
+_NUMBER = re.compile(r"-\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that takes no abbreviations: what works today means the same when there are more options.
+
+    Attributes:
+        given: The words of the command line, for messages; :func:`omz.command.run` sets them.
+    """
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - whatever argparse takes
+        super().__init__(**{"allow_abbrev": False} | settings)
+        self.given: Sequence[str] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error, what may have been meant, and where the options are told; exit with 2."""
+        shown = [name for name, one in self._option_string_actions.items() if one.help != argparse.SUPPRESS]
+        for option in self._unknown_options():
+            if meant := did_you_mean(option, shown, count=2, cutoff=0.65):
+                message = f"unknown option {option}.{meant}"
+                break
+        sys.stderr.write(f"{self.prog}: error: {message}\n{self.prog} --help tells the options.\n")
+        sys.exit(2)
+
+    def _unknown_options(self) -> list[str]:
+        known = self._option_string_actions
+        words = [word.partition("=")[0] for word in self.given if word.startswith("-")]
+        return [
+            word
+            for word in words
+            if word not in known
+            and word.strip("-")
+            and not _NUMBER.fullmatch(word)
+            and (word.startswith("--") or word[:2] not in known)  # "-mFILE" is -m FILE
+        ]
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - argparse's hook
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            meant = did_you_mean(str(value), choices, count=1)
+            raise argparse.ArgumentError(
+                action, f"{str(value)[:80]!r}: expected one of {', '.join(choices)}.{meant}"
+            )
