@@ -65,9 +65,10 @@ def _run(args: argparse.Namespace) -> int:
     from omz.converter.zoo_model import convert_model, ir_path
     from omz.downloader.download import download_models
     from omz.inference.classification import classify
-    from omz.report.collect import Options, collect
+    from omz.report.collect import collect
     from omz.report.command import write
     from omz.report.html import render
+    from omz.report.options import Options
     from omz.zoo.catalogue import load_model, packaged_root
 
     if not args.verbose:  # the steps below tell what the logs would

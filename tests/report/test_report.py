@@ -23,7 +23,6 @@ from omz.inference.statistics import Samples
 from omz.quantizer.options import command_options
 from omz.report import command
 from omz.report.collect import (
-    Options,
     collect,
     find_dataset,
     find_evaluation,
@@ -32,6 +31,7 @@ from omz.report.collect import (
 )
 from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
 from omz.report.html import render
+from omz.report.options import Options
 from omz.zoo import catalogue
 from omz.zoo.schema import Model
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
-import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.errors import InferenceError, UsageError
-from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
-from omz.version import __version__
+from omz.report.environment import environment
+from omz.report.findings import Accuracy, Findings, Sample, Variant
+from omz.report.options import Options
+from omz.report.speed import measure
 
 if TYPE_CHECKING:
-    import openvino as ov
-
     from omz.accuracy.datasets import Dataset
-    from omz.inference.classifier import Classifier
-    from omz.inference.images import Image
-    from omz.inference.pipeline import Rate
     from omz.info_dumper.info import Info
     from omz.zoo.accuracy_check import Evaluation
     from omz.zoo.schema import Model
@@ -30,39 +24,6 @@ log = logging.getLogger(__name__)
 #: Precision folders, the most exact first; this is their order in tables, too.
 PRECISIONS = ("FP32", "FP16", "FP32-INT8", "FP16-INT8")
 TOP_K = 5
-ROUNDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What is asked for.
-
-    Attributes:
-        model_dir: What ``omz_converter -o`` was.
-        pictures: A picture or a folder; None for those that come with the model, if any do.
-        precisions: Those to report on; () for all that are there.
-        device: OpenVINO device string.
-        infer_precision: 'f32', 'f16' or 'bf16'; '' for the device's own choice.
-        seconds: For each measurement; every precision takes two.
-        sample_count: How many pictures are shown at most.
-        dataset: Labelled pictures, as ``accuracy_check -s`` takes them; None for those that come with the
-            model, if any do.
-        annotations: The list of these pictures and their classes; None to look for it.
-        label_order: The class list that its indexes follow; '' to find out.
-        subsample: So many of them, by lot; 0 for all.
-    """
-
-    model_dir: Path = Path()
-    pictures: Path | None = None
-    precisions: Sequence[str] = ()
-    device: str = "CPU"
-    infer_precision: str = ""
-    seconds: float = 3.0
-    sample_count: int = 12
-    dataset: Path | None = None
-    annotations: Path | None = None
-    label_order: str = ""
-    subsample: int = 0
 
 
 def collect(model: Model, options: Options) -> Findings:
@@ -234,76 +195,6 @@ def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> 
     return [paths[place * many // few] for place in range(few)]
 
 
-def measure(irs: dict[str, Path], pictures: Sequence[Path], options: Options) -> dict[str, Speed]:
-    """Measure latency, one picture at a time, and throughput, as many at a time as the device likes.
-
-    The IRs take turns in several rounds, so that what else the machine does touches all of them alike. Inputs are
-    set beforehand. Without pictures, noise is inferred: the time does not depend on what is seen.
-
-    Raises:
-        InferenceError: An IR or the device cannot be used, or the time is too short for one inference.
-    """
-    from omz.inference.statistics import Samples, Spread
-
-    images = _readable(pictures) or [_noise()]
-    single = _take_turns(irs, images, "latency", options)
-    many = _take_turns(irs, images, "throughput", options)
-    speeds = {}
-    for precision, (rates, classifier) in single.items():
-        samples = Samples(latency for rate in rates for latency in rate.latencies)
-        summary = samples.summary()
-        if summary is None:
-            raise InferenceError(
-                f"{irs[precision]}: no inference in {options.seconds:g} s; give more with -time"
-            )
-        throughput = Spread(tuple(rate.fps for rate in many[precision][0])).median
-        milliseconds = [1000 * seconds for seconds in samples.values]
-        speeds[precision] = Speed(
-            summary, milliseconds, throughput, classifier.execution_devices, classifier.precision
-        )
-    return speeds
-
-
-def _take_turns(
-    irs: dict[str, Path], images: Sequence[Image], hint: str, options: Options
-) -> dict[str, tuple[list[Rate], Classifier]]:
-    """Return what each round gave, by precision."""
-    from omz.inference.classifier import load_classifier
-    from omz.inference.devices import DeviceOptions
-    from omz.inference.pipeline import Pipeline
-
-    device = DeviceOptions(options.device, hint=hint, precision=options.infer_precision)
-    pipelines = {
-        precision: Pipeline(load_classifier(xml, device), requests=1 if hint == "latency" else 0)
-        for precision, xml in irs.items()
-    }
-    rates: dict[str, list[Rate]] = {precision: [] for precision in irs}
-    for pipeline in pipelines.values():
-        pipeline.warm_up()
-    for _ in range(ROUNDS):
-        for precision, pipeline in pipelines.items():
-            rates[precision].append(pipeline.infer_only(images, options.seconds / ROUNDS))
-    return {precision: (rates[precision], pipeline.classifier) for precision, pipeline in pipelines.items()}
-
-
-def _readable(pictures: Sequence[Path]) -> list[Image]:
-    from omz.inference.images import read_image
-
-    images = []
-    for path in pictures:
-        try:
-            images.append(read_image(path))
-        except InferenceError as error:  # told where the pictures are shown
-            log.debug("%s", error)
-    return images
-
-
-def _noise() -> Image:
-    import numpy as np
-
-    return np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-
-
 def classify_samples(
     irs: dict[str, Path], pictures: Sequence[Path], options: Options
 ) -> tuple[list[Sample], dict[str, str]]:
@@ -342,34 +233,3 @@ def count(model: Model, irs: dict[str, Path], options: Options) -> Info | None:
 
     exact = next((precision for precision in irs if "INT8" not in precision), None)
     return inspect(model, options.model_dir, exact) if exact else None
-
-
-def environment(variant: Variant, options: Options) -> list[tuple[str, str]]:
-    """Return what the measurements depend on, as (heading, text)."""
-    import openvino as ov
-
-    core = ov.Core()
-    devices = [_device_name(core, device) for device in variant.speed.devices]
-    return [
-        ("Device", ", ".join(devices)),
-        ("Processors", str(len(os.sched_getaffinity(0)))),
-        ("OpenVINO", ov.get_version()),
-        ("omz-toolkit", __version__),
-        ("Python", platform.python_version()),
-        ("System", f"{_system_name()}, {platform.machine()}"),
-        ("Measured", f"{options.seconds:g} s for each figure, in {ROUNDS} rounds in turn"),
-    ]
-
-
-def _device_name(core: ov.Core, device: str) -> str:
-    try:
-        return f"{device}: {str(core.get_property(device, 'FULL_DEVICE_NAME')).strip()}"
-    except RuntimeError:  # of a virtual device
-        return device
-
-
-def _system_name() -> str:
-    try:
-        return f"{platform.freedesktop_os_release()['PRETTY_NAME']} (Linux {platform.release()})"
-    except (OSError, KeyError):
-        return f"{platform.system()} {platform.release()}"

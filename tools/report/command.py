@@ -99,8 +99,9 @@ def seconds(text: str) -> float:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from omz.report.collect import Options, collect
+    from omz.report.collect import collect
     from omz.report.html import render
+    from omz.report.options import Options
 
     model = _the_model(args)
     output = args.output or Path(f"{model.name}.html")

@@ -1,0 +1,39 @@
+"""What a report is asked to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked for.
+
+    Attributes:
+        model_dir: What ``omz_converter -o`` was.
+        pictures: A picture or a folder; None for those that come with the model, if any do.
+        precisions: Those to report on; () for all that are there.
+        device: OpenVINO device string.
+        infer_precision: 'f32', 'f16' or 'bf16'; '' for the device's own choice.
+        seconds: For each measurement; every precision takes two.
+        sample_count: How many pictures are shown at most.
+        dataset: Labelled pictures, as ``accuracy_check -s`` takes them; None for those that come with the
+            model, if any do.
+        annotations: The list of these pictures and their classes; None to look for it.
+        label_order: The class list that its indexes follow; '' to find out.
+        subsample: So many of them, by lot; 0 for all.
+    """
+
+    model_dir: Path = Path()
+    pictures: Path | None = None
+    precisions: Sequence[str] = ()
+    device: str = "CPU"
+    infer_precision: str = ""
+    seconds: float = 3.0
+    sample_count: int = 12
+    dataset: Path | None = None
+    annotations: Path | None = None
+    label_order: str = ""
+    subsample: int = 0
