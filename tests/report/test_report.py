@@ -456,7 +456,7 @@ def test_a_list_without_pictures_is_wrong_usage(tmp_path: Path) -> None:
     evaluation = find_evaluation(model, options)
     assert evaluation
     with pytest.raises(UsageError, match="with --source"):
-        find_dataset(model, evaluation, options)
+        find_dataset(model, evaluation, options, {})
 
 
 def test_page_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path, capsys) -> None:
