@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from omz.downloader import archives
+from omz.downloader import archive_streams
 from omz.downloader.archives import Limits, unpack
 from omz.downloader.pool import Cancelled, CancelToken
 from omz.errors import DownloadError
@@ -169,7 +169,7 @@ def test_tar_headers_that_add_up_in_memory(tmp_path: Path) -> None:
 
 def test_a_zip_directory_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_zip(tmp_path / "a", {str(number): b"" for number in range(2000)})
-    monkeypatch.setattr(archives, "ZIP_DIRECTORY_BYTES", 50_000)
+    monkeypatch.setattr(archive_streams, "ZIP_DIRECTORY_BYTES", 50_000)
     with pytest.raises(DownloadError, match="directory is larger than 50000 bytes"):
         unpacked(archive, "zip")
 

@@ -22,7 +22,7 @@ import pytest
 from downloader.conftest import Result, Zoo, described, visible
 from downloader.loopback import Loopback
 
-from omz.downloader import bundle, bundle_command
+from omz.downloader import bundle_command, packing
 from omz.downloader.bundle import MANIFEST
 
 BODY = random.Random(5).randbytes(500_000)
@@ -253,13 +253,13 @@ def test_what_is_not_whole_is_not_packed(downloaded: Zoo, pack: Packer, how: str
 def test_what_changes_meanwhile_is_not_packed(
     downloaded: Zoo, pack: Packer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = bundle._add_bytes
+    add = packing._add_bytes
 
     def add_and_spoil(*arguments: Any) -> None:
         add(*arguments)
         (downloaded.output / "public/two/net.bin").write_bytes(b"TWO")
 
-    monkeypatch.setattr(bundle, "_add_bytes", add_and_spoil)
+    monkeypatch.setattr(packing, "_add_bytes", add_and_spoil)
     result = pack()
     assert result.status == 1
     assert "has changed while it was being packed" in result.err

@@ -7,42 +7,25 @@ elsewhere once something else has been put in its way.
 
 from __future__ import annotations
 
-import bz2
 import gzip
-import io
 import lzma
 import os
-import re
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Self, cast
-from unicodedata import normalize
+from typing import IO, BinaryIO, cast
 
+from omz.downloader.archive_members import BoundedTarInfo, Names, require_plain_member, require_small_headers
+from omz.downloader.archive_streams import CHUNK_BYTES, BoundedReads, Counted, decompressed
 from omz.downloader.files import require_space
 from omz.downloader.links import MAX_LENGTH, Link, Links
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import writing
-from omz.zoo.fields import is_private
-
-CHUNK_BYTES = 1 << 20
-XZ_MEMORY_BYTES = 256 << 20  # `xz -9` needs 65 MiB
-TAR_HEADER_BYTES = 64 << 10  # of a long name or of pax headers, which tarfile reads into memory
-ZIP_DIRECTORY_BYTES = 32 << 20  # which zipfile reads into memory; 300 bytes for each member at most
-_TAR_EXTENSIONS = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
-_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +90,7 @@ class _Unpacker:
         self.files: list[PurePosixPath] = []
 
     def unpack_zip(self) -> None:
-        with _BoundedReads(self._archive) as raw, zipfile.ZipFile(raw) as archive:
+        with BoundedReads(self._archive) as raw, zipfile.ZipFile(raw) as archive:
             members = archive.infolist()
             require_space(self._target.parent, sum(member.file_size for member in members))
             for member in members:
@@ -126,8 +109,8 @@ class _Unpacker:
         self._make_links()
 
     def unpack_tar(self, kind: str) -> None:
-        with _decompressed(self._archive, kind) as stream:
-            counted = _Counted(stream, self._count)
+        with decompressed(self._archive, kind) as stream:
+            counted = Counted(stream, self._count)
             with tarfile.open(
                 fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=BoundedTarInfo
             ) as archive:
@@ -215,145 +198,3 @@ class _Unpacker:
         self._bytes += size
         if self._bytes > self._most_bytes:
             raise DownloadError(f"{self._archive.name}: unpacks to more than {self._most_bytes} bytes")
-
-
-class Names:
-    """The names of an archive's members: each once, plainly inside the folder, on every kind of disk."""
-
-    def __init__(self, archive: str) -> None:
-        self._archive = archive
-        #: By the name that a disk without upper case knows it by: the path, and whether it is a folder.
-        self._seen: dict[str, tuple[PurePosixPath, bool]] = {}
-
-    def checked(self, name: str, *, is_folder: bool) -> PurePosixPath:
-        """Return the path of a member.
-
-        Raises:
-            DownloadError: It leads elsewhere, has odd characters, or is in the way of another one.
-        """
-        path = PurePosixPath(name)
-        odd = "\\" in name or _DRIVE.match(name) or not name.isprintable()
-        if odd or path.is_absolute() or ".." in path.parts:
-            raise self.refusal(name, "is not plainly inside the folder")
-        if is_private(path):
-            raise self.refusal(name, "has a name that the toolkit keeps for its own files")
-        if path == PurePosixPath():
-            if is_folder:
-                return path
-            raise self.refusal(name, "has no name")
-        for folder in list(path.parents)[-2::-1]:  # from the outermost one, without "."
-            self._take(name, folder, is_folder=True)
-        self._take(name, path, is_folder=is_folder)
-        return path
-
-    def members(self) -> Iterator[tuple[PurePosixPath, bool]]:
-        """Yield all paths so far, with the folders that they are in, and whether each is a folder."""
-        yield from self._seen.values()
-
-    def refusal(self, name: str, why: str) -> DownloadError:
-        """Return the error for a member that is not accepted."""
-        return DownloadError(f"{self._archive}: member {name[:200]!r} {why}; nothing was unpacked")
-
-    def _take(self, name: str, path: PurePosixPath, *, is_folder: bool) -> None:
-        known = self._seen.setdefault(normalize("NFC", str(path)).casefold(), (path, is_folder))
-        first = known[0] is path
-        if known[0] != path:
-            raise self.refusal(name, f"and {str(known[0])[:200]!r} are one name on some disks")
-        if known[1] != is_folder or not (first or is_folder):
-            raise self.refusal(name, "is there twice")
-
-
-def require_plain_member(member: tarfile.TarInfo, archive: tarfile.TarFile, names: Names) -> None:
-    """Raise :class:`DownloadError` unless a member of a tar is a plain file or a folder, with small headers."""
-    if not (member.isreg() or member.isdir()):
-        raise names.refusal(member.name, "is a link or a device")
-    require_small_headers(member, archive, names)
-
-
-def require_small_headers(member: tarfile.TarInfo, archive: tarfile.TarFile, names: Names) -> None:
-    """Raise :class:`DownloadError` unless the headers of a member of a tar are small and ask for nothing odd."""
-    if member.sparse is not None or member.size < 0:
-        raise names.refusal(member.name, "is packed in a way that is not accepted")
-    if sum(map(len, archive.pax_headers.values())) > TAR_HEADER_BYTES:  # those for all members add up
-        raise names.refusal(member.name, f"comes after headers of more than {TAR_HEADER_BYTES} bytes")
-
-
-class _Counted:
-    """Reads a stream and tells how many bytes have come out of it."""
-
-    def __init__(self, stream: IO[bytes], count: Callable[[int], None]) -> None:
-        self._stream, self._count = stream, count
-
-    def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        self._count(len(data))
-        return data
-
-
-class _BoundedReads(io.FileIO):
-    """A file of which nobody reads much at once, whatever size the file says that its parts have."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        most = ZIP_DIRECTORY_BYTES + 1
-        data = super().read(most if size is None or size < 0 else min(size, most))
-        if len(data) == most:
-            raise zipfile.BadZipFile(f"its directory is larger than {ZIP_DIRECTORY_BYTES} bytes")
-        return data
-
-
-class BoundedTarInfo(tarfile.TarInfo):
-    """Refuses the extension headers with which a small archive could fill the memory."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Parse a header, see tarfile."""
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in _TAR_EXTENSIONS and info.size > TAR_HEADER_BYTES:
-            raise DownloadError(f"a header of the archive is larger than {TAR_HEADER_BYTES} bytes")
-        return info
-
-
-class _XzReader(io.RawIOBase):
-    """Like ``lzma.open``, with a limit on the memory that the stream can ask for."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw, self._decompressor = raw, self._new()
-
-    @staticmethod
-    def _new() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while True:
-            packed = b""
-            if self._decompressor.eof:  # another stream may follow, as with `cat a.xz b.xz`
-                packed = self._decompressor.unused_data.lstrip(b"\0") or self._raw.read(CHUNK_BYTES).lstrip(
-                    b"\0"
-                )
-                if not packed:
-                    return b""
-                self._decompressor = self._new()
-            elif self._decompressor.needs_input:
-                packed = self._raw.read(CHUNK_BYTES)
-                if not packed:
-                    raise EOFError("the compressed stream ends too early")
-            if data := self._decompressor.decompress(packed, max_length=size):
-                return data
-
-
-@contextmanager
-def _decompressed(path: Path, kind: str) -> Iterator[IO[bytes]]:
-    with path.open("rb") as raw:
-        match kind:
-            case "gztar":
-                stream: object = gzip.GzipFile(fileobj=raw)
-            case "bztar":
-                stream = bz2.BZ2File(raw)
-            case "xztar":
-                stream = _XzReader(raw)
-            case _:
-                stream = raw
-        yield cast("IO[bytes]", stream)  # tarfile reads it, and does nothing else

@@ -48,7 +48,7 @@ def _body(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return command.SUCCESS
-    from omz.downloader.bundle import pack
+    from omz.downloader.packing import pack
     from omz.downloader.pool import CancelToken
     from omz.errors import UsageError
 
