@@ -16,7 +16,7 @@ from omz.errors import ClassError
 from omz.inference.images import SUFFIXES
 from omz.inference.sources import files_below
 from omz.zoo.class_list import ClassList, by_name, normal
-from omz.zoo.label_order import assumed
+from omz.zoo.label_order import assumed, assumption
 from omz.zoo.labels import Label
 
 _log = logging.getLogger(__name__)
@@ -167,8 +167,7 @@ def _without_labels(root: Path, folders: Sequence[Path], classes: ClassList) -> 
     if like.name:
         found = _by_names(root, folders, like)
         if isinstance(found, ClassFolders):
-            note = f"the network names no classes; they are taken to be those of {like.name}, in that order"
-            return ClassFolders(root, like, found.index, note)
+            return ClassFolders(root, like, found.index, assumption(like))
     if len(folders) != len(classes.labels):
         return (
             f"{root}: holds {len(folders)} folders ({_listed([one.name for one in folders])}), and the network has "

@@ -6,7 +6,7 @@
 * a folder for itself, with the toolkit's bundled digits.
 
 Indexes in a list are those of some order of the classes, not always the network's: see
-:mod:`omz.zoo.label_order`. Wnids and names are found in the network's own list.
+:mod:`omz.zoo.truth`. Wnids and names are found in the network's own list.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ from pathlib import Path
 from omz.accuracy.class_folders import class_pictures, find_class_folders
 from omz.accuracy.definitions import Definition
 from omz.command import printable
-from omz.errors import ClassError, InferenceError
+from omz.errors import InferenceError
 from omz.inference.images import is_regular
 from omz.zoo import catalogue
-from omz.zoo import label_order as orders
-from omz.zoo.class_list import ClassList, by_name, normal
-from omz.zoo.labels import load_labels
-from omz.zoo.truth_lists import Row, read_list
+from omz.zoo.class_list import ClassList
+from omz.zoo.truth import read_truth
 
 #: Names that lists of pictures and classes usually have, beside the one in the definition.
 LIST_NAMES = ("val.txt", "val15.txt", "ILSVRC2017_val.txt", "LOC_val_solution.csv", "val.csv", "labels.csv")
@@ -141,30 +139,23 @@ def open_dataset(
     if source.is_file():
         annotations, source = annotations or source, source.parent
     found = annotations or _find_list(source, definition)
-    notes: list[str] = []
     if found:
-        rows = read_list(found)
-        if (told := orders.assumed(classes, orders.wnids_told(rows, label_order))) is not classes:
-            classes = told
-            notes = [
-                f"the network names no classes; they are taken to be those of {classes.name}, in that order"
-            ]
-        order, note = orders.find_order(rows, classes, found, label_order)
-        locate = _locator(found, rows, source, definition, source_option)
-        class_of = _classifier(found, classes, order)
-        pictures = [(locate(row.picture), class_of(row)) for row in rows]
+        truth = read_truth(found, classes, label_order)
+        classes, order, notes = truth.classes, truth.order, truth.notes
+        locate = _locator(found, list(truth.labels), source, definition, source_option)
+        pictures = [(locate(name), label) for name, label in truth.labels.items()]
     else:
         places = (source, source / "val", source / (definition.data_source or "val"))
         lists = ", ".join(dict.fromkeys([definition.annotation_file or "val.txt", *LIST_NAMES]))
         folders = find_class_folders(source, places, classes, f"or a list ({lists}; -a FILE for others)")
-        order, note, classes = "", folders.note, folders.classes
-        pictures = class_pictures(folders)
+        classes, order, notes = folders.classes, "", (folders.note,)
+        pictures = [(path, classes.first + place) for path, place in class_pictures(folders)]
     dataset = Dataset(
         definition.name,
-        tuple(Sample(path, classes.first + place) for path, place in pictures),
+        tuple(Sample(path, label) for path, label in pictures),
         classes,
         order,
-        tuple(filter(None, [*notes, note])),
+        notes,
         len(pictures),
     )
     return take(dataset, subsample, seed)
@@ -214,39 +205,8 @@ def _find_list(source: Path, definition: Definition) -> Path | None:
     return found[0] if found else None
 
 
-def _classifier(where: Path, classes: ClassList, order: str) -> Callable[[Row], int]:
-    """Return what gives a row's class as its place in the network's list."""
-    labels = classes.labels
-    by_index = (
-        orders.mapping(load_labels(order), labels)
-        if order
-        else {place: place for place in range(len(labels))}
-    )
-    names = by_name(labels)
-
-    def class_of(row: Row) -> int:
-        if isinstance(row.label, int):
-            if row.label not in by_index:
-                hint = " Does the list count from 1?" if row.label == len(by_index) else ""
-                raise ClassError(
-                    f"{where}: line {row.line}: class {row.label}; expected 0 to {len(by_index) - 1}.{hint}"
-                )
-            return by_index[row.label]
-        found = names.get(normal(row.label), ())
-        if not found:
-            raise ClassError(f"{where}: line {row.line}: {row.label[:80]!r} is no class of the network")
-        if len(found) > 1:
-            raise ClassError(
-                f"{where}: line {row.line}: {row.label[:80]!r} is the name of classes {' and '.join(map(str, found))}. "
-                "Give the index or the wnid."
-            )
-        return found[0]
-
-    return class_of
-
-
 def _locator(
-    where: Path, rows: Sequence[Row], source: Path, definition: Definition, option: str
+    where: Path, names: Sequence[str], source: Path, definition: Definition, option: str
 ) -> Callable[[str], Path]:
     """Find out which folder a list's names are relative to, and whether with their folders.
 
@@ -254,16 +214,16 @@ def _locator(
         InferenceError: None of the first pictures is anywhere.
     """
     folders = [source / definition.data_source, source, source / "val", source / "images", where.parent]
-    bare = [row.picture for row in rows if not Path(row.picture).suffix]
-    suffixes = ("",) if not bare else ("", ".JPEG", ".jpg", ".png")
-    for row in rows[:TRIED]:
+    bare = any(not Path(name).suffix for name in names)
+    suffixes = ("", ".JPEG", ".jpg", ".png") if bare else ("",)
+    for listed in names[:TRIED]:
         for folder in folders:
-            for name in (row.picture, Path(row.picture).name):
+            for name in (listed, Path(listed).name):
                 for suffix in suffixes:
                     if is_regular(folder / (name + suffix)):
-                        flat = name != row.picture
+                        flat = name != listed
                         return lambda text: folder / ((Path(text).name if flat else text) + suffix)
     raise InferenceError(
-        f"{where}: its pictures, such as {printable(rows[0].picture[:80])}, are not in {source}. "
+        f"{where}: its pictures, such as {printable(names[0][:80])}, are not in {source}. "
         f"Give the folder that they are in with {option}, and the list with -a."
     )

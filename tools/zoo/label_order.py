@@ -78,6 +78,11 @@ def assumed(classes: ClassList, wnids: Iterable[str]) -> ClassList:
     return classes
 
 
+def assumption(classes: ClassList) -> str:
+    """Say what was assumed of a network without labels."""
+    return f"the network names no classes; they are taken to be those of {classes.name}, in that order"
+
+
 def wnids_told(rows: Sequence[Row], order: str = "") -> frozenset[str]:
     """Return the wnids that a list names as classes, in its folders or by its pictures; or those of its order."""
     if order:

@@ -1,4 +1,9 @@
-"""Lists of pictures and their classes: lines ``<picture> <class index>``, or CSV."""
+"""Lists of pictures and their classes, as they stand in a file.
+
+Lines ``<picture> <class>``, with a blank or a tab between, or CSV with or without a heading. The class is an index, -1
+for the class 'other' (Open Model Zoo's benchmark has that), a wnid, or a name. What the class means to a network is
+told by :mod:`omz.zoo.truth`.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,14 @@ from omz.errors import InferenceError
 from omz.files import read_bounded
 
 MAX_LIST_BYTES = 64 << 20
+OTHER = -1  # "none of the classes that have pictures of their own", for networks that have a class 'other'
 _HEADINGS = frozenset({"image", "picture", "path", "file", "filename", "name", "imageid", "id", "image_id"})
-_INDEX = re.compile(r"\d{1,9}")
-_SUFFIX = re.compile(r"\.[A-Za-z]\w{1,4}$")
+_INDEX = re.compile(r"-1|\d{1,9}")
+_WNID = re.compile(r"n\d{8}")
 _WNID_FIRST = re.compile(r"(n\d{8})(\s|$)")  # Kaggle: "n03995372 85 1 499 272", the boxes of the objects
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+")  # no index, and no name either
+_SUFFIX = re.compile(r"\.[A-Za-z]\w{1,4}$")
+_NAMED = re.compile(r"(\S.*?\.[A-Za-z]\w{1,4})\s+(\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +45,11 @@ def read_list(path: Path) -> list[Row]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InferenceError(f"{path}: is not UTF-8 text") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InferenceError(f"{path}: line {line}: is not UTF-8 text") from error
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _lines(path, text)
     if not rows:
-        raise InferenceError(f"{path}: holds no line with a picture and its class")
+        raise InferenceError(f"{path}: holds no line '<picture> <class index>'")
     return rows
 
 
@@ -48,20 +58,32 @@ def _lines(path: Path, text: str) -> list[Row]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or _is_comment(line):
             continue
-        picture, _, label = line.strip().replace("\t", " ").rpartition(" ")
-        if not picture or not _INDEX.fullmatch(label):
+        picture, label = _parts(line.strip())
+        if not picture or (_NUMBER.fullmatch(label) and not _INDEX.fullmatch(label)):
             raise InferenceError(
                 f"{path}: line {number}: expected '<picture> <class index>', got {line[:80]!r}"
             )
-        rows.append(Row(_plain(picture), int(label), number))
+        rows.append(Row(_plain(picture), _label(label), number))
     return rows
+
+
+def _parts(line: str) -> tuple[str, str]:
+    """Split a line into picture and class; ('', '') if it is none. A name may have blanks, and so may a picture."""
+    picture, label = [*line.rsplit(maxsplit=1), "", ""][:2]
+    if _INDEX.fullmatch(label) or _WNID.fullmatch(label):
+        return picture, label
+    if line.count("\t") == 1:
+        picture, _, label = line.partition("\t")
+        return picture.strip(), label.strip()
+    match = _NAMED.fullmatch(line)
+    return (match[1], match[2]) if match else ("", "")
 
 
 def _is_comment(line: str) -> bool:
     """Tell whether a line is a comment: '#1.png 7' and '# 1.png 7' are pictures, '# those of class 7' is none."""
     if not line.startswith("#"):
         return False
-    picture, _, label = line.strip().replace("\t", " ").rpartition(" ")
+    picture, label = [*line.strip().rsplit(maxsplit=1), "", ""][:2]
     named = picture[1:2].strip() or _SUFFIX.search(picture)
     return not (picture and named and _INDEX.fullmatch(label))
 
