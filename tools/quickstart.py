@@ -169,7 +169,7 @@ def _quantize(model: Model, xml: Path, output: Path) -> Path:
 
     evaluation = load_evaluation(model.directory / "accuracy-check.yml")
     samples = take(open_dataset(load_definition(evaluation.dataset)), DEFAULT_SUBSET).samples
-    prepare = preprocessing_of(evaluation, input_shape(xml))
+    prepare = preprocessing_of(evaluation.steps, input_shape(xml))
     return quantize_model(xml, samples, prepare, output=output, compress_to_fp16=True, seed=0).xml
 
 

@@ -23,14 +23,19 @@ from omz.inference.preparation import preprocessing_of
 from omz.zoo.accuracy_check import Evaluation, load_evaluation
 from omz.zoo.catalogue import packaged_root
 from omz.zoo.labels import load_labels
+from omz.zoo.steps import PictureSteps
 
 ORDERS = ("imagenet_2012", "imagenet_2015")
 NETWORKS = {"imagenet_2012": "imagenet_1000_classes", "imagenet_2015": "imagenet_1000_classes_2015"}
-STRETCH = Evaluation(model="reader", dataset="d", preprocessing=({"type": "resize", "size": 8},))
+STRETCH = Evaluation(
+    model="reader", dataset="d", steps=PictureSteps(preprocessing=({"type": "resize", "size": 8},))
+)
 
 
 def measure(xml: Path, dataset, evaluation=STRETCH, **options):
-    return evaluate(xml, dataset, preprocessing_of(evaluation, input_shape(xml)), precision="f32", **options)
+    return evaluate(
+        xml, dataset, preprocessing_of(evaluation.steps, input_shape(xml)), precision="f32", **options
+    )
 
 
 @pytest.fixture
@@ -220,11 +225,8 @@ def test_opencv_turns_by_exif_and_pillow_does_not(tmp_path):
     exif[0x112] = 6  # turn clockwise to see it upright
     Image.fromarray(halves).save(tmp_path / "p.jpg", exif=exif, quality=100)
     step = {"type": "auto_resize"}
-    by_opencv = preprocessing_of(Evaluation(model="m", dataset="d", preprocessing=(step,)), (1, 3, 40, 20))
-    by_pillow = preprocessing_of(
-        Evaluation(model="m", dataset="d", preprocessing=(step,), reader={"type": "pillow_imread"}),
-        (1, 3, 20, 40),
-    )
+    by_opencv = preprocessing_of(PictureSteps(preprocessing=(step,)), (1, 3, 40, 20))
+    by_pillow = preprocessing_of(PictureSteps(preprocessing=(step,), reader="pillow_imread"), (1, 3, 20, 40))
     assert picture_facts(tmp_path / "p.jpg") == ("EXIF-rotated",)
     assert by_opencv(tmp_path / "p.jpg")[30, 10].tolist() == [255, 255, 255]
     assert by_pillow(tmp_path / "p.jpg")[10, 30].tolist() == [255, 255, 255]
@@ -305,7 +307,7 @@ def test_normalized_input_gives_what_baked_preprocessing_gives(digit_parts, tmp_
     assert main([*files, f"{sample}/se-resnext-digits.caffemodel", *target]) == 0
     _, dataset, evaluation = digit_parts
     steps = (
-        *evaluation.preprocessing,
+        *evaluation.steps.preprocessing,
         {"type": "bgr_to_rgb"},
         {"type": "normalization", "mean": "123, 117, 104"},
         {"type": "rgb_to_bgr"},
@@ -313,7 +315,7 @@ def test_normalized_input_gives_what_baked_preprocessing_gives(digit_parts, tmp_
     normalized = Evaluation(
         model="bare",
         dataset="digits",
-        preprocessing=[getattr(s, "model_dump", lambda s=s: s)() for s in steps],
+        steps={"preprocessing": [getattr(s, "model_dump", lambda s=s: s)() for s in steps]},
     )
     report = measure(tmp_path / "bare.xml", dataset, normalized)
     assert (report.top1.correct, report.top5.correct) == (355, 360)

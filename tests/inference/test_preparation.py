@@ -11,9 +11,9 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from omz.errors import InferenceError
-from omz.inference.preparation import Preparation, apply_step, preprocessing_of, scaled_size
-from omz.zoo.accuracy_check import Evaluation
-from omz.zoo.steps import Step
+from omz.inference.preparation import Preparation, apply_step, preprocessing_of
+from omz.zoo.step_effects import scaled_size, size_after
+from omz.zoo.steps import PictureSteps, Step
 
 SIDES = st.integers(1, 90)
 OPENCV = {"NEAREST": 0, "LINEAR": 1, "BILINEAR": 1, "CUBIC": 2, "BICUBIC": 2, "AREA": 3, "LANCZOS4": 4}
@@ -31,8 +31,8 @@ def run(image: np.ndarray, **keys) -> np.ndarray:
     return apply_step(step(**keys), image, 32, 32)
 
 
-def evaluation(*steps: dict, reader: str = "opencv_imread") -> Evaluation:
-    return Evaluation(model="m", dataset="d", preprocessing=steps, reader={"type": reader})
+def steps_of(*steps: dict, reader: str = "opencv_imread") -> PictureSteps:
+    return PictureSteps(preprocessing=steps, reader=reader)
 
 
 @pytest.mark.parametrize("interpolation", OPENCV)
@@ -123,10 +123,10 @@ def test_normalization_and_channels():
 def test_readers_give_bgr_and_rgb(tmp_path):
     image = noise(40, 40)
     cv2.imwrite(str(tmp_path / "p.png"), image)
-    np.testing.assert_array_equal(Preparation(evaluation(), 40, 40)(tmp_path / "p.png"), image)
-    by_pillow = Preparation(evaluation(reader="pillow_imread"), 40, 40)(tmp_path / "p.png")
+    np.testing.assert_array_equal(Preparation(steps_of(), 40, 40)(tmp_path / "p.png"), image)
+    by_pillow = Preparation(steps_of(reader="pillow_imread"), 40, 40)(tmp_path / "p.png")
     np.testing.assert_array_equal(by_pillow, image[:, :, ::-1])
-    turned = Preparation(evaluation({"type": "rgb_to_bgr"}, reader="pillow_imread"), 40, 40)
+    turned = Preparation(steps_of({"type": "rgb_to_bgr"}, reader="pillow_imread"), 40, 40)
     np.testing.assert_array_equal(turned(tmp_path / "p.png"), image)
 
 
@@ -134,7 +134,7 @@ def test_whole_recipe_of_senet(tmp_path):
     image = noise(375, 500)
     cv2.imwrite(str(tmp_path / "p.png"), image)
     prepare = preprocessing_of(
-        evaluation({"type": "resize", "size": 256}, {"type": "crop", "size": 224}), (1, 3, 224, 224)
+        steps_of({"type": "resize", "size": 256}, {"type": "crop", "size": 224}), (1, 3, 224, 224)
     )
     expected = cv2.resize(image, (256, 256), interpolation=cv2.INTER_LINEAR)[16:240, 16:240]
     np.testing.assert_array_equal(prepare(tmp_path / "p.png"), expected)
@@ -158,20 +158,20 @@ def test_whole_recipe_of_gluon(tmp_path):
     left = round((341 - 224) / 2)
     expected = np.asarray(resized.crop((left, 16, left + 224, 240)))
     np.testing.assert_array_equal(
-        preprocessing_of(evaluation(*steps), (1, 3, 224, 224))(tmp_path / "p.png"), expected
+        preprocessing_of(steps_of(*steps), (1, 3, 224, 224))(tmp_path / "p.png"), expected
     )
 
 
 def test_steps_that_do_not_fit_the_network_are_refused_at_once():
-    with pytest.raises(InferenceError, match="give 227 x 227 pixels, and the network takes 224 x 224"):
-        preprocessing_of(evaluation({"type": "resize", "size": 227}), (1, 224, 224, 3))
-    with pytest.raises(InferenceError, match="the steps give"):
-        preprocessing_of(evaluation({"type": "crop", "central_fraction": 0.5}), (1, 3, 224, 224))
+    with pytest.raises(InferenceError, match="becomes 227 x 227, and the network takes 224 x 224"):
+        preprocessing_of(steps_of({"type": "resize", "size": 227}), (1, 224, 224, 3))
+    with pytest.raises(InferenceError, match="cropped to the middle 50 %, a picture"):
+        preprocessing_of(steps_of({"type": "crop", "central_fraction": 0.5}), (1, 3, 224, 224))
 
 
 def test_auto_resize_takes_the_networks_size():
     image = noise(50, 70)
-    found = preprocessing_of(evaluation({"type": "auto_resize"}), (1, 3, 20, 24)).apply(image)
+    found = preprocessing_of(steps_of({"type": "auto_resize"}), (1, 3, 20, 24)).apply(image)
     np.testing.assert_array_equal(found, cv2.resize(image, (24, 20)))
 
 
@@ -184,9 +184,9 @@ def test_without_pillow_the_way_to_it_is_told(monkeypatch):
     preparation.pillow.cache_clear()
     try:
         with pytest.raises(InferenceError, match=r"omz-toolkit\[accuracy\]"):
-            preprocessing_of(evaluation({"type": "resize", "size": 32, "use_pillow": True}), (1, 3, 32, 32))
+            preprocessing_of(steps_of({"type": "resize", "size": 32, "use_pillow": True}), (1, 3, 32, 32))
         preprocessing_of(
-            evaluation({"type": "resize", "size": 32}, {"type": "crop", "size": 32, "use_pillow": True}),
+            steps_of({"type": "resize", "size": 32}, {"type": "crop", "size": 32, "use_pillow": True}),
             (1, 3, 32, 32),
         )
     finally:
@@ -197,5 +197,37 @@ def test_without_pillow_the_way_to_it_is_told(monkeypatch):
 def test_what_pillow_cannot_read_is_one_line(tmp_path, content):
     (tmp_path / "p.jpg").write_bytes(content)
     with pytest.raises(InferenceError, match=r"p\.jpg: not decodable") as error:
-        Preparation(evaluation(reader="pillow_imread"), 4, 4)(tmp_path / "p.jpg")
+        Preparation(steps_of(reader="pillow_imread"), 4, 4)(tmp_path / "p.jpg")
     assert "\n" not in str(error.value)
+
+
+def test_what_grows_without_bound_is_refused():
+    line = np.zeros((1, 65000, 3), np.uint8)
+    with pytest.raises(InferenceError, match="that is too large"):
+        run(line, type="resize", size=256, aspect_ratio_scale="greater")
+    with pytest.raises(InferenceError, match="that is too large"):
+        run(line, type="crop", size=256)
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.data())
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_sizes_are_told_beforehand(height, width, data):
+    """What arithmetic says of a picture's size is what the libraries make of it."""
+    kinds = st.sampled_from(
+        [
+            {"type": "auto_resize"},
+            {"type": "resize", "size": 33},
+            {"type": "resize", "dst_width": 20, "dst_height": 31, "aspect_ratio_scale": "fit_to_window"},
+            {"type": "resize", "size": 24, "aspect_ratio_scale": "greater", "use_pillow": True},
+            {"type": "resize", "dst_width": 20, "dst_height": 31, "aspect_ratio_scale": "width"},
+            {"type": "resize", "size": 17, "aspect_ratio_scale": "height"},
+            {"type": "crop", "size": 21},
+            {"type": "crop", "dst_width": 9, "dst_height": 21, "use_pillow": True},
+            {"type": "crop", "max_square": True},
+            {"type": "crop", "central_fraction": 0.6},
+            {"type": "bgr_to_rgb"},
+        ]
+    )
+    steps = steps_of(*data.draw(st.lists(kinds, max_size=4)))
+    image = Preparation(steps, 32, 28).apply(noise(height, width))
+    assert size_after(steps, (width, height), (32, 28)) == (image.shape[1], image.shape[0])

@@ -46,7 +46,7 @@ def test_launchers_are_told_apart():
     assert load_evaluation(path).model == "se-resnext-50"
     caffe = load_evaluation(path, "caffe")
     assert caffe.model == "se-resnext-50-cf"
-    assert caffe.preprocessing[-1].mean == (104, 117, 123)
+    assert caffe.steps.preprocessing[-1].mean == (104, 117, 123)
     assert load_evaluation(path).references == {1: 0.78968, 5: 0.9463}
     with pytest.raises(DescriptorError, match="launcher of framework 'tf'; got se-resnext-50-cf"):
         load_evaluation(path, "tf")
@@ -98,9 +98,9 @@ def test_readers_and_values(tmp_path):
         reader="pillow_imread",
     )
     evaluation = load_evaluation(path)
-    assert evaluation.reader.type == "pillow_imread"
-    assert evaluation.preprocessing[0].mean == (127.5, 127.5, 127.5)
-    assert evaluation.preprocessing[0].std[0] == pytest.approx(104.00698793)
+    assert evaluation.steps.reader.type == "pillow_imread"
+    assert evaluation.steps.preprocessing[0].mean == (127.5, 127.5, 127.5)
+    assert evaluation.steps.preprocessing[0].std[0] == pytest.approx(104.00698793)
     with pytest.raises(DescriptorError, match="'tf_imread'"):
         load_evaluation(write(tmp_path / "a.yml", reader="tf_imread"))
     with pytest.raises(DescriptorError, match="reading_flag"):

@@ -268,7 +268,7 @@ def _measure(
         report = evaluate(
             xml,
             dataset,
-            preprocessing_of(evaluation, input_shape(xml)),
+            preprocessing_of(evaluation.steps, input_shape(xml)),
             device=args.device,
             precision=args.infer_precision,
             requests=args.num_infer_requests,

@@ -108,9 +108,8 @@ def digest_of(classifier: Classifier, dataset: Dataset, prepare: Preparation, ra
     settings = [
         str(classifier.options),
         classifier.precision,
-        prepare.reader,
-        [step.model_dump() for step in prepare.steps],
-        [prepare.width, prepare.height, ranks],
+        prepare.settings,
+        ranks,
         [[str(sample.path), sample.label, *_state(sample.path)] for sample in dataset.samples],
     ]
     whole.update(json.dumps(settings).encode())

@@ -26,11 +26,11 @@ from omz.errors import InferenceError
 from omz.files import read_bounded
 from omz.inference import opencv
 from omz.inference.images import MAX_FILE_BYTES, check_file, read_image
+from omz.zoo.step_effects import crop_size, in_words, misfit, scaled_size
 from omz.zoo.steps import OPENCV_INTERPOLATIONS, PILLOW_INTERPOLATIONS
 
 if TYPE_CHECKING:
-    from omz.zoo.accuracy_check import Evaluation
-    from omz.zoo.steps import Crop, Normalization, Resize, Step
+    from omz.zoo.steps import Crop, Normalization, PictureSteps, Resize, Step
 
 Picture = NDArray[Any]  # (height, width, 3), uint8, or float32 once it is normalized
 
@@ -39,19 +39,28 @@ class Preparation:
     """Makes a picture file the network's input; may be called by several threads at a time.
 
     Args:
-        evaluation: Its reader and steps.
+        steps: The reader and what is done after it.
         width: Of the network's input, in pixels.
         height: Of the network's input, in pixels.
     """
 
-    def __init__(self, evaluation: Evaluation, width: int, height: int) -> None:
-        self.reader, self.steps = evaluation.reader.type, evaluation.preprocessing
-        self.width, self.height = width, height
+    def __init__(self, steps: PictureSteps, width: int, height: int) -> None:
+        self.steps, self.width, self.height = steps, width, height
 
     @property
     def normalized(self) -> bool:
         """Whether the result is float32 and ready for the network, where else it is 8-bit as the IR takes it."""
-        return any(step.type == "normalization" for step in self.steps)
+        return any(step.type == "normalization" for step in self.steps.preprocessing)
+
+    @property
+    def settings(self) -> str:
+        """All that the result depends on, but for the picture."""
+        return f"{self.steps.to_text()} {self.width} {self.height}"
+
+    @property
+    def words(self) -> str:
+        """What becomes of a picture, in words."""
+        return in_words(self.steps)
 
     def __call__(self, path: Path) -> Picture:
         """Return (height, width, 3), uint8 or float32.
@@ -60,38 +69,27 @@ class Preparation:
             InferenceError: The picture cannot be decoded, or comes out in another size.
         """
         check_file(path)
-        image = self.apply(read_by_pillow(path) if self.reader == "pillow_imread" else read_image(path))
-        if image.shape[:2] != (self.height, self.width):
-            raise InferenceError(f"{path}: {self._unfit(image)}")
+        read = read_by_pillow if self.steps.reader.type == "pillow_imread" else read_image
+        image = self.apply(read(path))
+        height, width = image.shape[:2]
+        if (height, width) != (self.height, self.width):
+            raise InferenceError(
+                f"{path}: the steps give {width} x {height} pixels, and the network takes {self.width} x {self.height}"
+            )
         return image
 
     def apply(self, image: Picture) -> Picture:
         """Run the steps on a decoded picture of any size."""
-        for step in self.steps:
+        for step in self.steps.preprocessing:
             image = apply_step(step, image, self.width, self.height)
         return image
 
-    def check(self) -> None:
-        """Try the steps on blank pictures, upright and lying.
 
-        Raises:
-            InferenceError: They do not give the size of the network's input.
-        """
-        for shape in ((500, 375, 3), (375, 500, 3)):
-            image = self.apply(np.zeros(shape, np.uint8))
-            if image.shape[:2] != (self.height, self.width):
-                raise InferenceError(f"the preprocessing does not fit the model: {self._unfit(image)}")
-
-    def _unfit(self, image: Picture) -> str:
-        height, width = image.shape[:2]
-        return f"the steps give {width} x {height} pixels, and the network takes {self.width} x {self.height}"
-
-
-def preprocessing_of(evaluation: Evaluation, model_input_shape: Sequence[int]) -> Preparation:
+def preprocessing_of(steps: PictureSteps, model_input_shape: Sequence[int]) -> Preparation:
     """Return what makes a picture file the input of a network.
 
     Args:
-        evaluation: See :func:`omz.zoo.accuracy_check.load_evaluation`.
+        steps: Of its ``accuracy-check.yml`` or its IR.
         model_input_shape: The network's, (1, 3, height, width) or (1, height, width, 3).
 
     Raises:
@@ -99,13 +97,11 @@ def preprocessing_of(evaluation: Evaluation, model_input_shape: Sequence[int]) -
     """
     _, *sides = (int(side) for side in model_input_shape)
     height, width = sides[1:] if sides[0] == 3 else sides[:2]
-    preparation = Preparation(evaluation, width, height)
-    if preparation.reader == "pillow_imread" or any(
-        getattr(s, "by_pillow", False) for s in preparation.steps
-    ):
+    if steps.needs_pillow:
         pillow()
-    preparation.check()
-    return preparation
+    if text := misfit(steps, (width, height)):
+        raise InferenceError(f"the preprocessing does not fit the model: {text}")
+    return Preparation(steps, width, height)
 
 
 def apply_step(step: Step, image: Picture, width: int, height: int) -> Picture:
@@ -129,6 +125,7 @@ def resize(image: Picture, step: Resize) -> Picture:
     target = step.target
     assert target is not None  # noqa: S101 - the schema has seen to it
     size = scaled_size(*target, image.shape[1], image.shape[0], step.aspect_ratio_scale)
+    check_size(size)
     if step.by_pillow:
         module = pillow()
         method = getattr(module.Resampling, PILLOW_INTERPOLATIONS[(step.interpolation or "BILINEAR").upper()])
@@ -139,38 +136,20 @@ def resize(image: Picture, step: Resize) -> Picture:
     return resized
 
 
-def scaled_size(
-    dst_width: int, dst_height: int, width: int, height: int, scale: str | None
-) -> tuple[int, int]:
-    """Return (width, height) after a resize that keeps the aspect as ``scale`` says.
+def check_size(size: tuple[int, int]) -> None:
+    """Refuse what no memory should be asked for: a line of pixels, resized by its shorter side, has no bound.
 
-    >>> scaled_size(256, 256, 500, 375, "greater"), scaled_size(256, 256, 375, 500, "greater")
-    ((341, 256), (256, 341))
-    >>> scaled_size(256, 256, 500, 375, None), scaled_size(256, 256, 500, 375, "fit_to_window")
-    ((256, 256), (256, 192))
+    Raises:
+        InferenceError: There would be more pixels than a picture may have.
     """
-    if scale == "greater":
-        scale = "height" if height > width else "width"
-    if scale == "width":
-        return max(1, dst_width * width // height), dst_height
-    if scale == "height":
-        return dst_width, max(1, dst_height * height // width)
-    if scale == "fit_to_window":
-        ratio = min(dst_height / height, dst_width / width)
-        return max(1, int(ratio * width)), max(1, int(ratio * height))
-    return dst_width, dst_height
+    if size[0] * size[1] > opencv.MAX_PIXELS:
+        raise InferenceError(f"resized, the picture would be {size[0]} x {size[1]} pixels; that is too large")
 
 
 def crop(image: Picture, step: Crop) -> Picture:
     """Cut out the middle by the rules in the module's docstring."""
     height, width = image.shape[:2]
-    if step.max_square:
-        new_width = new_height = min(height, width)
-    elif step.central_fraction is not None:
-        new_width, new_height = int(width * step.central_fraction), int(height * step.central_fraction)
-    else:
-        new_width, new_height = step.target or (width, height)
-    new_width, new_height = max(1, new_width), max(1, new_height)
+    new_width, new_height = crop_size(step, width, height)
     if step.use_pillow:
         return _crop_padded(
             image, round((width - new_width) / 2), round((height - new_height) / 2), new_width, new_height
@@ -199,6 +178,7 @@ def _at_least(image: Picture, width: int, height: int) -> Picture:
         size = (width, -(-old_height * width // old_width))
     else:
         size = (-(-old_width * height // old_height), height)
+    check_size(size)
     resized: Picture = opencv.load().resize(image, size)
     return resized
 

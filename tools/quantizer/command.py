@@ -181,7 +181,7 @@ def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quanti
     return quantize_model(
         task.xml,
         samples,
-        preprocessing_of(evaluation, input_shape(task.xml)),
+        preprocessing_of(evaluation.steps, input_shape(task.xml)),
         options,
         output=task.output,
         validation=validation,

@@ -154,7 +154,7 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
     report = evaluate(
         xml,
         dataset,
-        preprocessing_of(evaluation, input_shape(xml)),
+        preprocessing_of(evaluation.steps, input_shape(xml)),
         device=options.device,
         precision=options.infer_precision,
     )

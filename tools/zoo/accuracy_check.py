@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field
 
 from omz.errors import DescriptorError
-from omz.zoo.steps import Reader, Section, Step, Steps
+from omz.zoo.steps import AnyReader, PictureSteps, Reader, Section, Steps
 from omz.zoo.validation import validated
 from omz.zoo.yaml_file import read_yaml
 
@@ -42,14 +42,9 @@ class DatasetUse(Section):
     model_config = ConfigDict(extra="ignore", frozen=True)  # paths of somebody else's folders
 
     name: str
-    reader: Reader = Reader()
+    reader: AnyReader = Reader()
     preprocessing: Steps = ()
     metrics: tuple[Metric, ...] = ()
-
-    @field_validator("reader", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        return {"type": value} if isinstance(value, str) else value
 
 
 class Evaluation(Section):
@@ -57,8 +52,7 @@ class Evaluation(Section):
 
     model: str
     dataset: str
-    reader: Reader = Reader()
-    preprocessing: tuple[Step, ...] = ()
+    steps: PictureSteps = PictureSteps()
     metrics: tuple[Metric, ...] = ()
 
     @property
@@ -118,8 +112,7 @@ def load_evaluation(path: Path, launcher: str = "openvino", name: str = "") -> E
     return Evaluation(
         model=entry.name,
         dataset=use.name,
-        reader=use.reader,
-        preprocessing=use.preprocessing,
+        steps=PictureSteps(reader=use.reader, preprocessing=use.preprocessing),
         metrics=use.metrics,
     )
 

@@ -1,13 +1,21 @@
 """From a picture to a network's input, as ``accuracy-check.yml`` says it: the reader and the steps.
 
-What each step does, pixel for pixel, is in :mod:`omz.inference.preparation`.
+What each step does, pixel for pixel, is in :mod:`omz.inference.preparation`; what becomes of a picture's size, and
+the steps in words, in :mod:`omz.zoo.step_effects`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import json
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from omz.errors import DescriptorError
+
+#: Of the text that an IR carries; what is longer is none of ours.
+MAX_TEXT = 8192
+MAX_STEPS = 32
 
 #: Names of interpolations, and what OpenCV and Pillow call them.
 OPENCV_INTERPOLATIONS = {
@@ -163,4 +171,65 @@ def _step_list(value: object) -> object:
     return value
 
 
-Steps = Annotated[tuple[Step, ...], BeforeValidator(_step_list)]
+Steps = Annotated[tuple[Step, ...], BeforeValidator(_step_list), Field(max_length=MAX_STEPS)]
+
+
+def _reader(value: object) -> object:
+    return {"type": value} if isinstance(value, str) else value
+
+
+AnyReader = Annotated[Reader, BeforeValidator(_reader)]
+
+
+class PictureSteps(Section):
+    """How a picture file becomes a network's input."""
+
+    reader: AnyReader = Reader()
+    preprocessing: Steps = ()
+
+    @property
+    def needs_pillow(self) -> bool:
+        """Whether Pillow reads or resizes."""
+        return self.reader.type == "pillow_imread" or any(
+            isinstance(step, Resize) and step.by_pillow for step in self.preprocessing
+        )
+
+    def to_text(self) -> str:
+        """Return the form that an IR carries: compact JSON, the same for the same steps.
+
+        >>> PictureSteps(preprocessing=({"type": "crop", "size": 224},)).to_text()
+        '{"preprocessing":[{"size":224,"type":"crop"}],"reader":"opencv_imread"}'
+        """
+        steps = [step.model_dump(mode="json", exclude_defaults=True) for step in self.preprocessing]
+        content = {"reader": self.reader.type, "preprocessing": steps}
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str, where: str) -> Self:
+        """Read what :meth:`to_text` has written, or a stranger.
+
+        Args:
+            text: The JSON.
+            where: Of it, for messages.
+
+        Raises:
+            DescriptorError: It is too long, no such JSON, or a step or a key in it is not known; names it.
+        """
+        from omz.zoo.validation import validated
+
+        if len(text) > MAX_TEXT:
+            raise DescriptorError(f"{where}: expected up to {MAX_TEXT} characters, got {len(text)}")
+        try:
+            content = json.loads(text, object_pairs_hook=_without_doubles)
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+            raise DescriptorError(f"{where}: is not the JSON of preprocessing steps: {reason}") from error
+        return validated(where, cls, content)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that is there twice, where JSON's own reader takes the last."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key is there twice")
+    return content

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
-def validated(path: Path, schema: type[AnyModel], content: object) -> AnyModel:
-    """Return ``content``, read from ``path``, as an instance of ``schema``.
+def validated(path: Path | str, schema: type[AnyModel], content: object) -> AnyModel:
+    """Return ``content``, read from ``path`` (or what else tells the place), as an instance of ``schema``.
 
     Raises:
         DescriptorError: Names the file, the path of the key and what was expected there.
