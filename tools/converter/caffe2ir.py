@@ -14,6 +14,7 @@ from pathlib import Path
 
 from omz.command import SUCCESS, add_common_arguments, run
 from omz.converter import model_optimizer as mo
+from omz.converter.picture_steps import add_step_arguments, record, steps_stated
 from omz.errors import UsageError
 from omz.parser import Parser
 
@@ -35,6 +36,7 @@ def standalone_parser(description: str, *, caffe: bool) -> Parser:
     """Return a parser for one network that is named by its files: of Caffe, in a PyTorch checkpoint, or in ONNX."""
     parser = Parser(description=description)
     mo.add_arguments(parser, caffe=caffe)
+    add_step_arguments(parser)
     target = parser.add_argument_group("IR")
     target.add_argument(
         "--output_dir", "-o", type=Path, default=Path(), metavar="DIR", help="where to (default: here)"
@@ -66,12 +68,15 @@ def convert(args: argparse.Namespace) -> int:
         raise UsageError(f"--model_name {name!r}: expected a plain file name")
     labels = _labels(args.labels)
     model_info = dict(map(_stated, args.model_info))
+    steps = steps_stated(args)
     from omz.converter.build import build_model
     from omz.converter.ir import write_ir
 
     began = time.perf_counter()
     info = (CLASSIFICATION_INFO if labels else {}) | model_info
     model = build_model(arguments, name, info, labels)
+    if steps:
+        record(model, steps)
     xml = args.output_dir / f"{name}.xml"
     write_ir(model, xml, compress_to_fp16=arguments.compress_to_fp16)
     precision = "FP16" if arguments.compress_to_fp16 else "FP32"

@@ -8,15 +8,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 from omz.converter import model_optimizer as mo
 from omz.converter.arguments import Arguments
 from omz.converter.caffe2ir import CLASSIFICATION_INFO
-from omz.errors import ConversionError, located
+from omz.converter.picture_steps import record, step_flags
+from omz.errors import ConversionError, DescriptorError, located
 from omz.zoo.catalogue import default_root, load_model
 from omz.zoo.labels import load_labels
 from omz.zoo.network import ModelInfo
 from omz.zoo.schema import Model
+
+if TYPE_CHECKING:
+    from omz.zoo.steps import PictureSteps
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +94,11 @@ def convert_model(
     began = time.perf_counter()
     declared = model.pytorch.model_dump() if model.pytorch else None
     built = build_model(arguments, model.name, _info(model.model_info), _labels(model.model_info), declared)
+    if steps := _steps(model, arguments):
+        try:
+            record(built, steps)
+        except ConversionError as error:
+            log.info("%s: that is not recorded: %s", model.name, error)
     written = []
     for precision in precisions:
         xml = ir_path(model, output_dir, precision)
@@ -173,7 +183,35 @@ def standalone_command(model: Model, arguments: Arguments, output_dir: Path, pre
         if usual.get(key) != value:
             shown = " ".join(map(str, value)) if isinstance(value, list) else value
             words.append(f"--model_info={key}={shown}")
+    if steps := _steps(model, arguments):
+        words += step_flags(steps)
     return shlex.join(words)
+
+
+def _steps(model: Model, arguments: Arguments) -> PictureSteps | None:
+    """Return how pictures are prepared for a classifier, as its ``accuracy-check.yml`` says.
+
+    Returns:
+        None where there is no such file, it is of another kind, or not for pictures of the input's size.
+    """
+    path = model.directory / "accuracy-check.yml"
+    if model.task_type != "classification" or not path.is_file():
+        return None
+    from omz.zoo.accuracy_check import load_evaluation
+    from omz.zoo.step_effects import misfit
+
+    try:
+        steps = load_evaluation(path).steps
+        shape = arguments.input_shapes[0] if len(arguments.input_shapes) == 1 else ()
+        nhwc = "NHWC" in (arguments.layouts or {}).values()
+        height, width = shape[1:3] if nhwc else shape[2:] if len(shape) == 4 else (-1, -1)
+        problem = misfit(steps, (width, height)) if min(width, height) > 0 else ""
+    except DescriptorError as error:
+        problem = str(error)
+    if problem:
+        log.info("%s: how pictures are prepared is not recorded: %s", model.name, problem)
+        return None
+    return steps
 
 
 def _info(info: ModelInfo) -> dict[str, object]:
