@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from omz.accuracy.advice import advice
 from omz.accuracy.datasets import open_dataset
 from omz.accuracy.definitions import load_definition
 from omz.accuracy.evaluation import evaluate, input_shape
@@ -54,7 +53,7 @@ def test_digits_reproduce_what_training_reported_to_the_picture(digit_parts, pre
     assert (report.precision, report.problems, report.peculiar) == ("f32", (), {})
     assert sum(one.top1.correct for one in report.per_class) == 355
     assert len(report.per_class) == 20
-    assert advice(report) == ""
+    assert report.advice == ""
 
 
 @pytest.mark.parametrize("network", ORDERS)
@@ -66,12 +65,12 @@ def test_known_answers_of_1000_classes_give_the_known_figures(pictures, write_li
     assert (report.top1.correct, report.images) == (750, 1000)
     for number, answer in enumerate(report.predictions, start=1):
         assert (answer.ranking[0] == answer.label) == (number % 4 != 0)
-    assert advice(report) == ""
+    assert report.advice == ""
 
     other = ORDERS[1 - ORDERS.index(order)]
     wrong = measure(readers[network], open_dataset(definition, path, label_order=other))
     assert wrong.top1.correct < 10
-    said = advice(wrong)
+    said = wrong.advice
     assert "as guessing one of 1000 classes would give" in said
     assert f"in the order {other!r}" in said
     assert f"Read as {order!r} it would be 75.00 %: try --label_order {order}." in said
@@ -82,9 +81,8 @@ def test_chance_level_that_no_order_explains(pictures, write_list, readers):
     shuffled = replace(
         dataset, samples=tuple(replace(s, label=(s.label * 7 + 13) % 1000) for s in dataset.samples)
     )
-    assert "no better: check the model's mean, scale and channel order" in advice(
-        measure(readers["imagenet_2012"], shuffled)
-    )
+    said = measure(readers["imagenet_2012"], shuffled).advice
+    assert "no better: check the model's mean, scale and channel order" in said
 
 
 def test_network_whose_labels_are_in_another_order_than_the_datasets(

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, top_k_accuracy_score
 
-from omz.accuracy.metrics import Proportion, confusions, per_class, top_k_correct, wilson, worst_classes
+from omz.accuracy.metrics import confusions, per_class, top_k_correct, worst_classes
+from omz.inference.proportion import Proportion, wilson
 
 
 @given(st.integers(3, 40), st.integers(1, 60), st.integers(1, 6), st.integers(0, 2**32 - 1))

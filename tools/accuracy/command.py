@@ -235,15 +235,14 @@ def _collected(what: str, failed: list[str]) -> Iterator[None]:
 
 
 def _dataset(evaluation: Evaluation, irs: dict[str, Path | None], args: argparse.Namespace) -> Dataset:
-    from omz.accuracy.datasets import open_dataset, take
+    from omz.accuracy.datasets import classes_of, open_dataset, take
     from omz.accuracy.definitions import load_definition
-    from omz.inference.classes import network_classes
 
     definition = load_definition(evaluation.dataset, args.definitions)
     dataset = open_dataset(
         definition,
         args.source,
-        classes=None if definition.labels else network_classes(next(filter(None, irs.values()))),
+        classes=classes_of(definition, next(filter(None, irs.values()))),
         label_order=args.label_order,
         annotations=args.annotations,
     )
@@ -253,7 +252,6 @@ def _dataset(evaluation: Evaluation, irs: dict[str, Path | None], args: argparse
 def _measure(
     precision: str, xml: Path | None, evaluation: Evaluation, dataset: Dataset, args: argparse.Namespace
 ) -> Result:
-    from omz.accuracy.advice import advice
     from omz.accuracy.evaluation import RANKS, evaluate, input_shape
     from omz.accuracy.output import Result, problem_lines
     from omz.inference.preparation import preprocessing_of
@@ -278,7 +276,7 @@ def _measure(
         )
     for line in problem_lines(report):
         log.warning("%s", line)
-    if text := advice(report):
+    if text := report.advice:
         log.warning("%s", text)
     classes = len(report.labels)
     for k in sorted(asked):

@@ -108,7 +108,6 @@ def open_dataset(
     source: Path | None = None,
     *,
     classes: ClassList | None = None,
-    labels: str = "",
     subsample: int = 0,
     seed: int = 0,
     label_order: str = "",
@@ -120,8 +119,7 @@ def open_dataset(
     Args:
         definition: See :func:`omz.accuracy.definitions.load_definition`.
         source: Folder of the data, or a list file in it; the bundled data by default, where there is any.
-        classes: Those of the network; by default those of the list that ``labels`` or the definition names.
-        labels: Name of the class list that the network's output follows; the definition's by default.
+        classes: Those of the network; by default those of the list that the definition names.
         subsample: Take so many samples at random, in their order; 0 for all.
         seed: For the choice of samples.
         label_order: Name of the class list that a list's indexes follow; found out by default.
@@ -134,7 +132,7 @@ def open_dataset(
         DescriptorError: There is no such class list.
     """
     if classes is None:
-        classes = ClassList.known(labels or definition.labels, definition.first_class)
+        classes = ClassList.known(definition.labels, definition.first_class)
     source = _source(definition, source, source_option)
     if source.is_file():
         annotations, source = annotations or source, source.parent
@@ -159,6 +157,21 @@ def open_dataset(
         len(pictures),
     )
     return take(dataset, subsample, seed)
+
+
+def classes_of(definition: Definition, xml: Path) -> ClassList:
+    """Return the classes of a network: as its IR names them, else those that networks measured on the dataset have.
+
+    Raises:
+        InferenceError: The IR cannot be used.
+        DescriptorError: The dataset names a class list that is not there.
+    """
+    from omz.inference.classes import network_classes
+
+    classes = network_classes(xml)
+    if classes.named or not definition.labels:
+        return classes
+    return ClassList.known(definition.labels, definition.first_class)
 
 
 def take(dataset: Dataset, count: int, seed: int = 0) -> Dataset:

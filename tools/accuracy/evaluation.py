@@ -11,10 +11,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from omz.accuracy.metrics import ClassAccuracy, Proportion, per_class, top_k_correct
+from omz.accuracy.metrics import ClassAccuracy, per_class, top_k_correct
 from omz.accuracy.picture_facts import picture_facts
 from omz.command import printable
 from omz.errors import InferenceError
+from omz.inference import chance
+from omz.inference.proportion import Proportion
 from omz.zoo.label_order import orders_of
 from omz.zoo.labels import load_labels
 
@@ -114,6 +116,12 @@ class Report:
         return per_class(
             [a.label for a in self.predictions], [a.ranking[0] for a in self.predictions], self.labels
         )
+
+    @property
+    def advice(self) -> str:
+        """What to try where the accuracy is at chance level; '' elsewhere."""
+        labels, answers = ([a.label for a in self.predictions], [a.ranking[0] for a in self.predictions])
+        return chance.advice(labels, answers, self.dataset.classes, self.dataset.order)
 
     @property
     def images_per_second(self) -> float:

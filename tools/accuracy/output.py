@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omz.accuracy.advice import advice
 from omz.accuracy.metrics import confusions, worst_classes
 from omz.command import printable, shortened
 from omz.inference.statistics import round_to_three, three_digits
@@ -170,7 +169,7 @@ def to_json(result: Result) -> dict[str, Any]:
             {"label": report.labels[pair.label], "answer": report.labels[pair.answer], "count": pair.count}
             for pair in pairs
         ],
-        "advice": advice(report),
+        "advice": report.advice,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from omz.errors import InferenceError
 from omz.zoo.class_list import ClassList
 
 
@@ -23,6 +24,8 @@ def network_classes(xml: str | Path, labels: str | Path | Sequence[str] | None =
     from omz.inference.classifier import class_count, labels_of, read_network
     from omz.inference.locate import find_model
 
+    if Path(xml).suffix != ".xml" and Path(xml).is_file():
+        raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
     network = read_network(ov.Core(), path)
     count = class_count(network, path)

@@ -198,8 +198,8 @@ def _pictures(
     Raises:
         ZooError: There are none, or their classes are needed and cannot be told.
     """
+    from omz.accuracy.datasets import classes_of
     from omz.accuracy.definitions import load_definition
-    from omz.inference.classes import network_classes
     from omz.quantizer.pictures import find_pictures
 
     definition = load_definition(evaluation.dataset, args.definitions)
@@ -210,7 +210,7 @@ def _pictures(
     return find_pictures(
         definition,
         args.dataset_dir,
-        None if definition.labels else network_classes(task.xml),
+        classes_of(definition, task.xml),
         count=args.subset_size,
         seed=args.seed,
         classes_needed=options.max_drop is not None,

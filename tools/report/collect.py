@@ -106,23 +106,20 @@ def find_dataset(
         InferenceError: It is not of a known form.
         UsageError: There is a list, but no pictures.
     """
-    from omz.accuracy.datasets import open_dataset
+    from omz.accuracy.datasets import classes_of, open_dataset
     from omz.accuracy.definitions import load_definition
-    from omz.inference.classes import network_classes
 
     definition = load_definition(evaluation.dataset)
     if options.dataset is None and not definition.bundled:
         if options.annotations:
             raise UsageError("--annotations: give the folder of the pictures, too, with --source")
         return None
-    labels = definition.labels
-    if isinstance(model.model_info.labels, str):
-        labels = model.model_info.labels
+    if isinstance(labels := model.model_info.labels, str):  # of an IR that was converted without them
+        definition = definition.model_copy(update={"labels": labels})
     return open_dataset(
         definition,
         options.dataset,
-        labels=labels,
-        classes=None if labels else network_classes(next(iter(irs.values()))),
+        classes=classes_of(definition, next(iter(irs.values()))),
         subsample=options.subsample,
         annotations=options.annotations,
         label_order=options.label_order,

@@ -54,8 +54,8 @@ def orders_of(name: str) -> tuple[str, ...]:
 
 
 def other_order(name: str) -> str:
-    """Return another order of the same classes, '' if there is none."""
-    return (*orders_of(name), "")[1]
+    """Return another order of the same classes, '' if there is none, or ``name`` is ''."""
+    return (*orders_of(name), "")[1] if name else ""
 
 
 def assumed(classes: ClassList, wnids: Iterable[str]) -> ClassList:
