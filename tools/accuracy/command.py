@@ -215,7 +215,7 @@ def _check_model(job: _Job, args: argparse.Namespace) -> tuple[list[Result], lis
                 results.append(result)
                 failed.extend(_verdicts(result, args.tolerance))
     if results and "-" not in (args.json, args.csv, args.predictions):
-        from omz.accuracy.output import print_results
+        from omz.accuracy.text import print_results
         from omz.console import console
 
         print_results(console(), results)
@@ -253,14 +253,15 @@ def _measure(
     precision: str, xml: Path | None, evaluation: Evaluation, dataset: Dataset, args: argparse.Namespace
 ) -> Result:
     from omz.accuracy.evaluation import RANKS, evaluate, input_shape
-    from omz.accuracy.output import Result, problem_lines
+    from omz.accuracy.figures import figures_of
+    from omz.accuracy.output import Result
+    from omz.accuracy.text import problem_lines
     from omz.inference.preparation import preprocessing_of
 
     if xml is None:
         raise InferenceError(
             f"no such IR in {args.models.resolve()}. Make it with omz_converter or omz_quantizer."
         )
-    asked = {metric.top_k for metric in evaluation.metrics}
     resume = args.resume and args.resume / f"{evaluation.model}-{precision}.jsonl"
     with _progress_bar(f"{evaluation.model} {precision}", args.quiet) as progress:
         report = evaluate(
@@ -270,7 +271,7 @@ def _measure(
             device=args.device,
             precision=args.infer_precision,
             requests=args.num_infer_requests,
-            ranks=max(RANKS, *asked, 1),
+            ranks=max(RANKS, evaluation.ranks),
             resume=resume,
             progress=progress,
         )
@@ -278,12 +279,16 @@ def _measure(
         log.warning("%s", line)
     if text := report.advice:
         log.warning("%s", text)
-    classes = len(report.labels)
-    for k in sorted(asked):
-        if k >= classes:
-            log.warning("%s: top-%d says nothing of a network with %d classes", evaluation.model, k, classes)
-    ks = sorted({1, *asked, *([RANKS] if classes > RANKS else [])})
-    return Result(evaluation.model, precision, report, evaluation.references, tuple(ks))
+    figures = figures_of(evaluation.metrics, report)
+    for figure in figures:
+        if figure.top_k >= len(report.labels):
+            log.warning(
+                "%s: top-%d says nothing of a network with %d classes",
+                evaluation.model,
+                figure.top_k,
+                len(report.labels),
+            )
+    return Result(evaluation.model, precision, report, figures)
 
 
 def _verdicts(result: Result, tolerance: float | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Reports as text, JSON and CSV."""
+"""Results as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -11,130 +11,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omz.accuracy.metrics import confusions, worst_classes
-from omz.command import printable, shortened
-from omz.inference.statistics import round_to_three, three_digits
+from omz.accuracy.metrics import confusions
+from omz.inference.statistics import round_to_three
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from omz.accuracy.evaluation import Report
+    from omz.accuracy.figures import Figure
 
 LISTED = 10
-NAMED = 20  # problems on stderr; the JSON has all
-MAX_MESSAGE = 400  # letters of such a line; names in a list may be of any length
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A report with what it is compared to.
+    """A report with its figures.
 
     Attributes:
         model: Name of the model.
         precision: Of the IR, such as FP16-INT8; see :func:`omz.inference.irs.precision_of`.
         report: See :func:`omz.accuracy.evaluation.evaluate`.
-        references: The published accuracy by k, as a share.
-        ks: For which k to tell the accuracy.
+        figures: See :func:`omz.accuracy.figures.figures_of`.
     """
 
     model: str
     precision: str
     report: Report
-    references: dict[int, float]
-    ks: tuple[int, ...] = (1, 5)
+    figures: tuple[Figure, ...]
 
-    def difference(self, k: int) -> float | None:
-        """Return the accuracy less the reference, as a share; None without a reference."""
-        return self.report.top(k).value - self.references[k] if k in self.references else None
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the dataset and of the figures, in words."""
+        return (*self.report.dataset.notes, *(figure.note for figure in self.figures if figure.note))
 
     def is_below(self, tolerance: float) -> bool:
-        """Tell whether any accuracy is below its reference by more than ``tolerance`` (a share)."""
-        # published figures are rounded; so are these, so that the same figure is not below by 1e-6
-        return any(
-            (difference := self.difference(k)) is not None and -difference > tolerance + 5e-6 for k in self.ks
-        )
-
-
-def print_results(out: Console, results: Sequence[Result]) -> None:
-    """Print the table, then what was noted, the worst classes and the most frequent errors of the first result."""
-    first = results[0]
-    report = first.report
-    title = f"{first.model} on {report.dataset.name}, {report.images} images, {report.device}"
-    out.print(f"\n{title}", style="bold", soft_wrap=True)
-    out.print(_table(results))
-    for note in dict.fromkeys(note for one in results for note in one.report.dataset.notes):
-        out.print(f"  {printable(note)}", soft_wrap=True)
-    if len(report.dataset.samples) < report.dataset.total:
-        chosen = f"{len(report.dataset.samples)} of the dataset's {report.dataset.total} pictures, chosen at random"
-        out.print(f"  {chosen}", soft_wrap=True)
-    for fact, paths in report.peculiar.items():
-        out.print(f"  {len(paths)} {fact}, such as {printable(paths[0].name)}", soft_wrap=True)
-    _print_errors(out, report)
-
-
-def _table(results: Sequence[Result]) -> Any:  # noqa: ANN401 - rich's, imported where it is used
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in (
-        "IR",
-        "metric",
-        "accuracy",
-        "95 % interval",
-        "reference",
-        "difference",
-        "correct",
-        "images/s",
-        "executed",
-    ):
-        table.add_column(heading, justify="left" if heading in ("IR", "metric", "executed") else "right")
-    for result in results:
-        report = result.report
-        for k in result.ks:
-            top, difference = report.top(k), result.difference(k)
-            low, high = top.interval
-            table.add_row(
-                result.precision if k == result.ks[0] else "",
-                f"top-{k}",
-                f"{100 * top.value:.3f} %",
-                f"{100 * low:.2f} - {100 * high:.2f}",
-                f"{100 * result.references[k]:.3f} %" if k in result.references else "-",
-                f"{100 * difference:+.3f}" if difference is not None else "-",
-                f"{top.correct}/{top.count}",
-                three_digits(report.images_per_second) if report.measured else "-",
-                report.precision,
-                style="red" if difference is not None and 100 * result.references[k] > 100 * high else "",
-            )
-    return table
-
-
-def _print_errors(out: Console, report: Report) -> None:
-    predictions, names = report.predictions, report.labels
-    pairs = confusions([a.label for a in predictions], [a.ranking[0] for a in predictions], LISTED)
-    if not pairs:
-        return
-    out.print("\nworst classes (top-1)", style="bold")
-    for one in worst_classes(report.per_class, LISTED):
-        out.print(
-            f"  {100 * one.top1.value:6.2f} %  {one.top1.correct}/{one.top1.count}  {one.label}",
-            soft_wrap=True,
-        )
-    out.print("\nmost frequent errors", style="bold")
-    for pair in pairs:
-        out.print(
-            f"  {pair.count:>4} x  {names[pair.label]}  taken for  {names[pair.answer]}", soft_wrap=True
-        )
-
-
-def problem_lines(report: Report) -> Iterator[str]:
-    """Yield a line for each picture that could not be measured, up to :data:`NAMED`, and one on how many more."""
-    for problem in report.problems[:NAMED]:
-        yield f"{problem.kind}: {shortened(printable(problem.message), MAX_MESSAGE)}"
-    kinds = [problem.kind for problem in report.problems]
-    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
-    if kinds:
-        yield f"{counts} of {len(report.dataset.samples)} pictures; the figures are of the other {report.images}"
+        """Tell whether any figure is below its reference by more than ``tolerance`` (a share)."""
+        return any(figure.is_below(tolerance) for figure in self.figures)
 
 
 def to_json(result: Result) -> dict[str, Any]:
@@ -151,11 +61,11 @@ def to_json(result: Result) -> dict[str, Any]:
         "dataset": report.dataset.name,
         "labels": report.dataset.labels,
         "label_order": report.dataset.order,
-        "notes": list(report.dataset.notes),
+        "notes": list(result.notes),
         "images": report.images,
         "images_in_dataset": report.dataset.total,
         "images_per_second": round_to_three(report.images_per_second, digits=5),
-        "metrics": [_metric(result, k) for k in result.ks],
+        "metrics": [_metric(figure) for figure in result.figures],
         "problems": [
             {"picture": str(problem.path), "kind": problem.kind, "message": problem.message}
             for problem in report.problems
@@ -173,35 +83,54 @@ def to_json(result: Result) -> dict[str, Any]:
     }
 
 
-def _metric(result: Result, k: int) -> dict[str, Any]:
-    top = result.report.top(k)
-    low, high = top.interval
-    return {
-        "name": f"accuracy@top{k}",
-        "top_k": k,
-        "accuracy": top.value,
-        "interval_95": [low, high],
-        "correct": top.correct,
-        "reference": result.references.get(k),
-        "difference": result.difference(k),
-    }
+def _metric(figure: Figure) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": figure.name, "type": figure.type}
+    if figure.top_k:
+        found["top_k"] = figure.top_k
+    if figure.type == "accuracy":
+        found["accuracy"] = figure.value
+    found["value"] = figure.value
+    if figure.top:
+        found |= {"interval_95": list(figure.top.interval), "correct": figure.top.correct}
+    found |= {"reference": figure.reference, "difference": figure.difference}
+    if figure.parts:
+        found["classes"] = [
+            {
+                "index": part.index,
+                "label": part.label,
+                "value": part.value,
+                "images": part.images,
+                "reference": part.reference,
+            }
+            for part in figure.parts
+        ]
+    return found
 
 
 def results_csv(results: Sequence[Result]) -> str:
-    """Return a line for each result and metric; shares are 0 to 1."""
+    """Return a line for each result and metric, and for each class of a metric that has them; shares are 0 to 1."""
 
     def rows() -> Iterator[list[object]]:
-        yield ["model", "precision", "dataset", "metric", "accuracy", "low_95", "high_95", "reference", "difference",
-               "correct", "images", "images_per_second", "device"]  # fmt: skip
+        yield ["model", "precision", "dataset", "metric", "class", "value", "low_95", "high_95", "reference",
+               "difference", "correct", "images", "images_per_second", "device"]  # fmt: skip
         for result in results:
-            for k in result.ks:
-                report, top = result.report, result.report.top(k)
-                low, high = top.interval
+            report = result.report
+            for figure in result.figures:
+                where = [result.model, result.precision, report.dataset.name, figure.name]
+                speed = [round_to_three(report.images_per_second, digits=5), report.device]
+                low, high, correct = (
+                    (*figure.top.interval, figure.top.correct) if figure.top else (None, None, None)
+                )
                 yield [
-                    result.model, result.precision, report.dataset.name, f"accuracy@top{k}", top.value, low, high,
-                    result.references.get(k), result.difference(k), top.correct, top.count,
-                    round_to_three(report.images_per_second, digits=5), report.device,
+                    *where, "", figure.value, low, high, figure.reference, figure.difference, correct, report.images,
+                    *speed,
                 ]  # fmt: skip
+                for part in figure.parts:
+                    difference = None if part.reference is None else part.value - part.reference
+                    yield [
+                        *where, part.label, part.value, None, None, part.reference, difference, None, part.images,
+                        *speed,
+                    ]  # fmt: skip
 
     return _csv(rows())
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from omz.errors import DescriptorError
+from omz.zoo.metrics import Accuracy, Metrics
 from omz.zoo.steps import AnyReader, PictureSteps, Reader, Section, Steps
 from omz.zoo.validation import validated
 from omz.zoo.yaml_file import read_yaml
@@ -25,17 +26,6 @@ _log = logging.getLogger(__name__)
 LAUNCHER_NAMES = {"openvino": ("openvino", "dlsdk")}
 
 
-class Metric(Section):
-    """Accuracy: the share of pictures whose true class is among the ``top_k`` first."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)  # presenters change no figure
-
-    name: str = ""
-    type: Literal["accuracy"]
-    top_k: Annotated[int, Field(ge=1, le=1000)] = 1
-    reference: Annotated[float, Field(ge=0, le=1)] | None = None  # a share; the published figure
-
-
 class DatasetUse(Section):
     """The dataset that a model is measured on, and how."""
 
@@ -44,7 +34,7 @@ class DatasetUse(Section):
     name: str
     reader: AnyReader = Reader()
     preprocessing: Steps = ()
-    metrics: tuple[Metric, ...] = ()
+    metrics: Metrics = ()
 
 
 class Evaluation(Section):
@@ -53,12 +43,21 @@ class Evaluation(Section):
     model: str
     dataset: str
     steps: PictureSteps = PictureSteps()
-    metrics: tuple[Metric, ...] = ()
+    metrics: Metrics = ()
 
     @property
     def references(self) -> dict[int, float]:
         """The published accuracy by k, as a share."""
-        return {m.top_k: m.reference for m in self.metrics if m.reference is not None}
+        return {
+            metric.top_k: metric.reference
+            for metric in self.metrics
+            if isinstance(metric, Accuracy) and metric.reference is not None
+        }
+
+    @property
+    def ranks(self) -> int:
+        """How many of a picture's best classes the metrics look at."""
+        return max((getattr(metric, "top_k", 1) for metric in self.metrics), default=1)
 
 
 class _Entry(Section):
