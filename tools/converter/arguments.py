@@ -52,8 +52,8 @@ class Arguments:
         """Return these arguments for ``FP16`` or ``FP32``."""
         return replace(self, compress_to_fp16=precision.startswith("FP16"))
 
-    def canonical(self) -> str:
-        """Return the arguments that shape the model, without paths and precision, in one fixed form."""
+    def flags(self) -> list[str]:
+        """Return the arguments that shape the model, without paths and precision, each in one fixed form."""
         parts = []
         if self.inputs:
             parts.append(f"--input={','.join(self.inputs)}")
@@ -77,7 +77,11 @@ class Arguments:
         if self.layouts:
             stated = [f"{name}({layout})" if name else layout for name, layout in self.layouts.items()]
             parts.append(f"--layout={','.join(stated)}")
-        return " ".join(parts)
+        return parts
+
+    def canonical(self) -> str:
+        """Return :meth:`flags` as one text."""
+        return " ".join(self.flags())
 
 
 def _bracketed(numbers: Sequence[float]) -> str:

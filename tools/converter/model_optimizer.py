@@ -29,8 +29,28 @@ from omz.errors import ConversionError, UsageError
 
 def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> None:
     """Add Model Optimizer's flags to a parser: those for Caffe, or those for a PyTorch checkpoint or ONNX."""
+    add_network_arguments(parser, caffe=caffe)
+    precision = parser.add_argument_group("precision of the weights (default: FP16, as ovc)")
+    precision.add_argument(
+        "--compress_to_fp16", nargs="?", const=True, type=truth_value, metavar="BOOL", help="half precision"
+    )
+    precision.add_argument(
+        "--data_type", choices=["FP16", "FP32", "half", "float"], help="the same, in older words"
+    )
+    add_verify_arguments(parser)
+
+
+def add_network_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True, weights: str = "") -> None:
+    """Add the flags that say which network it is: its files, its part, and the preprocessing baked in.
+
+    Args:
+        parser: The command's.
+        caffe: Those for Caffe as well.
+        weights: What ``--input_model`` is, where a command takes other files than ``caffe`` says.
+    """
     files = parser.add_argument_group("network")
-    weights = "caffemodel: the weights" if caffe else "checkpoint (.pth, .pt, .safetensors) or .onnx"
+    usual = "caffemodel: the weights" if caffe else "checkpoint (.pth, .pt, .safetensors) or .onnx"
+    weights = weights or usual
     files.add_argument("--input_model", "-w", "-m", type=Path, required=True, metavar="M", help=weights)
     if caffe:
         files.add_argument(
@@ -102,14 +122,6 @@ def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> Non
     bake.add_argument(
         "--layout", type=layouts_by_input, metavar="data(NCHW)", help="layout of the inputs (default: NCHW)"
     )
-    precision = parser.add_argument_group("precision of the weights (default: FP16, as ovc)")
-    precision.add_argument(
-        "--compress_to_fp16", nargs="?", const=True, type=truth_value, metavar="BOOL", help="half precision"
-    )
-    precision.add_argument(
-        "--data_type", choices=["FP16", "FP32", "half", "float"], help="the same, in older words"
-    )
-    add_verify_arguments(parser)
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,8 +140,12 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def from_namespace(args: argparse.Namespace) -> Arguments:
+def from_namespace(args: argparse.Namespace, *, caffe: bool | None = None) -> Arguments:
     """Turn parsed flags into :class:`Arguments`.
+
+    Args:
+        args: Of :func:`add_arguments`, or of :func:`add_network_arguments` alone.
+        caffe: Whether the network is one of Caffe, for a parser that takes others as well.
 
     Raises:
         UsageError: Two flags contradict each other.
@@ -141,8 +157,8 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
         if args.scale == 0:
             raise UsageError("--scale 0: the input would be divided by it")
         scale = {ALL_INPUTS: (args.scale,)}
-    half = args.compress_to_fp16
-    if args.data_type is not None:
+    half = getattr(args, "compress_to_fp16", None)
+    if getattr(args, "data_type", None) is not None:
         stated = args.data_type in ("FP16", "half")
         if half is not None and half != stated:
             raise UsageError(f"--data_type {args.data_type} contradicts --compress_to_fp16={half}")
@@ -151,8 +167,9 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
         raise UsageError(
             f"{len(args.input)} names in --input, {len(args.input_shape)} shapes in --input_shape"
         )
-    caffe = "input_proto" in args
-    if args.verify and not caffe:
+    caffe = "input_proto" in args if caffe is None else caffe
+    verify = getattr(args, "verify", False)
+    if verify and not caffe:
         raise UsageError("--verify compares with Caffe's layers, which only Caffe networks have")
     mean_file = args.mean_file if caffe else None
     if mean_file and args.mean_values:
@@ -175,8 +192,8 @@ def from_namespace(args: argparse.Namespace) -> Arguments:
         reverse_input_channels=args.reverse_input_channels,
         layouts=args.layout,
         compress_to_fp16=True if half is None else half,
-        verify=args.verify,
-        verify_tolerance=args.verify_tolerance,
+        verify=verify,
+        verify_tolerance=getattr(args, "verify_tolerance", None),
     )
 
 

@@ -171,7 +171,8 @@ def standalone_command(model: Model, arguments: Arguments, output_dir: Path, pre
     words = [
         *([other] if proto is None else ["caffe2ir", f"--input_proto={proto}"]),
         f"--input_model={arguments.input_model}",
-        *arguments.canonical().split(),
+        *([f"--mean_file={arguments.mean_file}"] if arguments.mean_file else []),
+        *arguments.flags(),
         f"--compress_to_fp16={precision.startswith('FP16')}",
         f"--output_dir={ir_path(model, output_dir, precision).parent}",
         f"--model_name={model.name}",
