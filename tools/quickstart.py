@@ -198,23 +198,23 @@ def _print_results(out: Console, results: Sequence[Classified]) -> None:
         table.add_row(
             Path(result.source).name,
             first.label,
-            f"{100 * first.score:.1f} %",
+            first.text(),
             second.label,
-            f"{100 * second.score:.1f} %",
+            second.text(),
             style="green" if right else "red",
         )
     out.print(table)
 
 
 def _write_sheet(results: Sequence[Classified], path: Path, model: Model) -> None:
-    from omz.demos.common.drawing import SheetItem, contact_sheet, percent
+    from omz.demos.common.drawing import SheetItem, contact_sheet
     from omz.demos.common.writers import write_picture
 
     items = [
         SheetItem(
             result.image,
             result.top[0].label,
-            percent(result.top[0].score),
+            result.top[0].text(),
             result.top[0].label == Path(result.source).stem.replace("_", " "),
         )
         for result in results

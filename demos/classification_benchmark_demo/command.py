@@ -38,8 +38,9 @@ def build_parser() -> Parser:
         help="lines './<picture> <class index>'; -1 is the class 'other'",
     )
     group.add_argument(
-        "-nt", "--num_top", type=arguments.positive, default=5, metavar="N", help="top results (default: 5)"
+        "-nt", "--num_top", type=arguments.positive, metavar="N", help="top results (default: 5)"
     )
+    arguments.add_listing_arguments(group)
     group.add_argument(
         "-res", "--resolution", type=resolution, default=(1280, 720), metavar="WxH",
         help="size of the picture grid (default: 1280x720)",
@@ -112,6 +113,8 @@ def _demo(args: argparse.Namespace) -> int:
             ground_truth=args.ground_truth,
             input_options=arguments.input_options(args),
             top_k=args.num_top,
+            threshold=args.threshold,
+            output=args.output_name,
             seconds=args.time,
             repeats=args.repeats,
             requests=args.num_infer_requests,
@@ -137,7 +140,9 @@ def _shower(window: Window, args: argparse.Namespace) -> Callable[[Outcome], boo
     from omz.inference.ground_truth import read_ground_truth
     from omz.inference.statistics import three_digits
 
-    grid = LiveGrid(args.resolution, read_ground_truth(args.ground_truth) if args.ground_truth else {})
+    grid = LiveGrid(
+        args.resolution, read_ground_truth(args.ground_truth) if args.ground_truth else {}, args.threshold
+    )
     began = shown = perf_counter()
     count = 0
 

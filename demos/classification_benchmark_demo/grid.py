@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.demos.common.drawing import MAX_TILES, SheetItem, contact_sheet, percent
+from omz.demos.common.text import none_above
 from omz.errors import ZooError
 from omz.inference.images import Image, read_image
+from omz.inference.ranking import THRESHOLD
 from omz.inference.statistics import three_digits
 
 if TYPE_CHECKING:
@@ -19,10 +22,25 @@ if TYPE_CHECKING:
 LIVE_TILES = 24
 
 
-def make_item(image: Image, source: str, best: Prediction, truth: dict[str, int]) -> SheetItem:
-    """Return the tile of one picture; the best class decides on its colour."""
+def make_item(
+    image: Image,
+    source: str,
+    kind: str,
+    predictions: Sequence[Prediction],
+    truth: dict[str, int],
+    threshold: float | None,
+) -> SheetItem:
+    """Return the tile of one picture; the best class decides on its colour.
+
+    Where several classes may hold, and the truth is not known, all of them are named.
+    """
     index = truth.get(Path(source).name)
-    return SheetItem(image, best.label, percent(best.score), None if index is None else index == best.index)
+    if not predictions:
+        return SheetItem(image, none_above(THRESHOLD if threshold is None else threshold))
+    best = predictions[0]
+    several = kind == "independent" and not truth
+    caption = ", ".join(one.label for one in predictions) if several else best.label
+    return SheetItem(image, caption, best.text(), None if index is None else index == best.index)
 
 
 def draw_grid(report: Report, size: tuple[int, int]) -> Image:
@@ -33,7 +51,7 @@ def draw_grid(report: Report, size: tuple[int, int]) -> Image:
             image = read_image(Path(result.source))
         except ZooError:
             continue  # it has gone since
-        items.append(make_item(image, result.source, result.top[0], report.truth))
+        items.append(make_item(image, result.source, result.kind, result.top, report.truth, report.threshold))
     figures = [
         Path(report.model).stem,
         ", ".join(report.execution_devices) + f" {report.precision}",
@@ -48,8 +66,8 @@ def draw_grid(report: Report, size: tuple[int, int]) -> Image:
 class LiveGrid:
     """The last pictures of a running benchmark, drawn at most ten times a second so that drawing costs little."""
 
-    def __init__(self, size: tuple[int, int], truth: dict[str, int]) -> None:
-        self._size, self._truth = size, truth
+    def __init__(self, size: tuple[int, int], truth: dict[str, int], threshold: float | None = None) -> None:
+        self._size, self._truth, self._threshold = size, truth, threshold
         self._items: OrderedDict[str, SheetItem] = OrderedDict()
 
     def update(self, outcome: Outcome) -> None:
@@ -58,7 +76,7 @@ class LiveGrid:
             return
         self._items.pop(outcome.source, None)
         self._items[outcome.source] = make_item(
-            outcome.image, outcome.source, outcome.predictions[0], self._truth
+            outcome.image, outcome.source, outcome.kind, outcome.predictions, self._truth, self._threshold
         )
         if len(self._items) > LIVE_TILES:
             self._items.popitem(last=False)

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 #: Frames of a longer input than this are classified and counted, but not listed in the JSON report.
 MAX_LISTED = 100_000
+TOP_K = 5
 
 
 def build_parser() -> Parser:
@@ -45,10 +46,10 @@ def build_parser() -> Parser:
         "--topk",
         type=int,
         choices=range(1, 11),
-        default=5,
         metavar="{1..10}",
-        help="classes shown (default: 5)",
+        help="classes shown (default: 5; where several may hold for one picture, all above --threshold)",
     )
+    arguments.add_listing_arguments(group)
     group.add_argument("-loop", "--loop", action="store_true", help="read the input again and again")
     group.add_argument("-time", "--time", type=arguments.positive, metavar="S", help="stop after S seconds")
     group.add_argument(
@@ -86,18 +87,28 @@ def _demo(args: argparse.Namespace) -> int:
     from omz.inference.classification import check_any_readable
     from omz.inference.classifier import load_classifier
     from omz.inference.pipeline import Pipeline
+    from omz.inference.ranking import listing
     from omz.inference.sources import open_source, repeat
 
     source = open_source(args.input)
     writer = open_writer(args.output, source) if args.output else None
     classifier = load_classifier(
-        args.model, arguments.device_options(args), arguments.input_options(args), args.labels
+        args.model,
+        arguments.device_options(args),
+        arguments.input_options(args),
+        args.labels,
+        args.output_name,
     )
+    top_k, threshold = listing(classifier.output, args.topk, args.threshold)
     window = open_window("classification_demo", no_show=args.no_show)
     pipeline = Pipeline(
-        classifier, requests=args.num_infer_requests, top_k=args.topk, keep_images=bool(window or writer)
+        classifier,
+        requests=args.num_infer_requests,
+        top_k=top_k,
+        threshold=threshold,
+        keep_images=bool(window or writer),
     )
-    session = _Session(args, source, window, writer)
+    session = _Session(args, source, window, writer, threshold)
     status = SUCCESS
     frames = repeat(source) if args.loop else source
     outcomes = pipeline.run(frames, args.time)
@@ -130,12 +141,17 @@ class _Session:
     """Takes outcomes: prints, draws, shows, writes and counts them."""
 
     def __init__(
-        self, args: argparse.Namespace, source: Source, window: Window | None, writer: Writer | None
+        self,
+        args: argparse.Namespace,
+        source: Source,
+        window: Window | None,
+        writer: Writer | None,
+        threshold: float | None,
     ) -> None:
         from omz.console import console
         from omz.inference.statistics import Samples, StageLatencies
 
-        self._args, self._window, self._writer = args, window, writer
+        self._args, self._window, self._writer, self._threshold = args, window, writer, threshold
         self._still = source.kind in ("image", "folder")
         self._out = None if args.json == "-" else console()
         self._stored = 0
@@ -159,23 +175,33 @@ class _Session:
             return True
         self.frames += 1
         self.latencies.add(outcome.timing)
-        self._classes[outcome.predictions[0].label] += 1
+        # where several classes may hold, each counts; else the best one does
+        named = outcome.predictions[: None if outcome.kind == "independent" else 1]
+        self._classes.update({one.label for one in named})
         if self._args.json and len(self._listed) < MAX_LISTED:
             self._listed.append(as_classified(outcome).to_json())
         if self._out and (self._still or self._args.raw_output_message):
             title = outcome.source if self._still else f"{outcome.source}, frame {outcome.number}"
-            print_predictions(self._out, title, outcome.predictions, raw=self._args.raw_output_message)
+            print_predictions(
+                self._out,
+                title,
+                outcome.predictions,
+                raw=self._args.raw_output_message,
+                threshold=self._threshold,
+            )
         return self._render(outcome)
 
     def _render(self, outcome: Outcome) -> bool:
         from omz.demos.common.drawing import annotate
+        from omz.demos.common.text import none_above
 
         limit = self._args.output_limit
         stores = self._writer is not None and (not limit or self._stored < limit)
         if outcome.image is None or not (stores or self._window):
             return True
         began = perf_counter()
-        image = annotate(outcome.image, outcome.predictions, self._args.output_resolution)
+        otherwise = "" if self._threshold is None else none_above(self._threshold)
+        image = annotate(outcome.image, outcome.predictions, self._args.output_resolution, otherwise)
         if stores and self._writer is not None:
             self._writer.write(image, outcome.source)
             self._stored += 1
@@ -202,6 +228,7 @@ class _Session:
             "model": str(classifier.path),
             "device": classifier.options.device,
             "execution_devices": classifier.execution_devices,
+            "threshold": self._threshold,
             "images": self._listed,
             "unreadable": [{"source": bad.source, "error": str(bad.error)} for bad in self.unreadable],
             "metrics": {
@@ -225,7 +252,7 @@ class _Session:
         out = self._out or console()
         if not self._still and self.frames:
             out.print("most frequent classes", style="bold")
-            for label, count in self._classes.most_common(self._args.topk):
+            for label, count in self._classes.most_common(self._args.topk or TOP_K):
                 out.print(f"  {count:>7} frames  {bar(count / self.frames):<24}  {label}", soft_wrap=True)
         summaries = self.latencies.summaries()
         if rendering := self.rendering.summary():

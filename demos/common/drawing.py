@@ -54,30 +54,36 @@ def percent(score: float) -> str:
 
 
 def annotate(
-    image: Image, predictions: Sequence[Prediction], max_size: tuple[int, int] | None = None
+    image: Image,
+    predictions: Sequence[Prediction],
+    max_size: tuple[int, int] | None = None,
+    otherwise: str = "",
 ) -> Image:
-    """Return the picture with the best classes and their probabilities on it.
+    """Return the picture with the best classes and their scores on it.
 
     Args:
         image: (height, width, 3), uint8, BGR; left as it is. Small pictures come out enlarged.
         predictions: Best first.
         max_size: (width, height) that the result has at most.
+        otherwise: What to write where there is no class.
     """
     canvas = _sized(image, max_size)
     height, width = canvas.shape[:2]
     row = min(max(18, width // 24), 44, max(8, (height - 8) // max(1, len(predictions))))
     panel = min(width - 8, row * 15)
-    for number, prediction in enumerate(predictions):
+    lines = [(one.label, one.text(), (one.score or 0.0) if one.share else 0.0) for one in predictions]
+    if not lines and otherwise:
+        lines = [(otherwise, "", 0.0)]
+    for number, (label, score, share) in enumerate(lines):
         top = 4 + number * row
         if top + row > height:
             break
         box = canvas[top : top + row - 2, 4 : 4 + panel]
         box[...] = (box * 0.35 + np.array(BACKGROUND) * 0.65).astype(np.uint8)
-        bar = box[:, : round(panel * min(max(prediction.score, 0.0), 1.0))]
+        bar = box[:, : round(panel * min(max(share, 0.0), 1.0))]
         bar[...] = (bar * 0.4 + np.array(GREEN if number == 0 else NEUTRAL) * 0.6).astype(np.uint8)
-        score = percent(prediction.score)
-        score_width = _text_width("100.0 %", row * 0.55)
-        write(canvas, prediction.label, (10, top), row - 2, row * 0.55, panel - score_width - 24)
+        score_width = _text_width(max("100.0 %", score, key=len), row * 0.55)
+        write(canvas, label, (10, top), row - 2, row * 0.55, panel - score_width - 24)
         right = 4 + panel - _text_width(score, row * 0.55) - 6
         write(canvas, score, (right, top), row - 2, row * 0.55, score_width + 6)
     return canvas

@@ -15,22 +15,42 @@ if TYPE_CHECKING:
 
 
 def print_predictions(
-    out: Console, title: str, predictions: Sequence[Prediction], *, raw: bool = False
+    out: Console,
+    title: str,
+    predictions: Sequence[Prediction],
+    *,
+    raw: bool = False,
+    threshold: float | None = None,
 ) -> None:
-    """Print one picture's classes as aligned columns: rank, probability, bar, class.
+    """Print one picture's classes as aligned columns: rank, score, bar (of scores from 0 to 1), class.
 
     Args:
         out: Where to.
         title: Name of the picture.
         predictions: Best first.
         raw: Class indexes and scores in full precision in place of percents and bars.
+        threshold: Above which classes are listed.
     """
     out.print(title, style="bold", soft_wrap=True)
     for rank, prediction in enumerate(predictions, start=1):
-        score = f"{prediction.score:.9g}" if raw else f"{100 * prediction.score:6.2f} %"
-        middle = f"#{prediction.index:<5}" if raw else f"{bar(prediction.score):<{BAR}}"
+        score = prediction.text(2)
+        if raw and prediction.score is not None:
+            score = f"{prediction.score:.9g}"
+        share = bar(prediction.score) if prediction.share and prediction.score is not None else ""
+        middle = f"#{prediction.index:<5}" if raw else f"{share:<{BAR}}"
         style = "green" if rank == 1 else ""
         out.print(f"  {rank:>2}  {score:>14}  {middle}  {prediction.label}", style=style, soft_wrap=True)
+    if not predictions and threshold is not None:
+        out.print(f"  {none_above(threshold)}", style="dim")
+
+
+def none_above(threshold: float) -> str:
+    """Say that no class has a score above the threshold.
+
+    >>> none_above(0.5)
+    'none above 0.5'
+    """
+    return f"none above {threshold:g}"
 
 
 def latency_table(summaries: Mapping[str, LatencySummary], title: str) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from omz.accuracy.progress import Progress
     from omz.inference.classifier import Classifier
     from omz.inference.devices import DeviceOptions
+    from omz.inference.picture_input import PictureInput
     from omz.inference.preparation import Picture, Preparation
     from omz.inference.sources import Frame
 
@@ -42,13 +43,13 @@ class Answer:
         path: Of the picture.
         label: Its true class.
         ranking: The best classes, best first.
-        score: Probability of the best class.
+        score: Of the best class: a probability, or what the network gives; None if it names classes alone.
     """
 
     path: Path
     label: int
     ranking: tuple[int, ...]
-    score: float
+    score: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,29 +194,27 @@ def evaluate(
     return report
 
 
-def input_shape(xml: Path) -> tuple[int, ...]:
-    """Return the shape of an IR's picture input, (1, 3, height, width) or (1, height, width, 3).
+def input_shape(xml: Path, *, layout: str = "", shape: Sequence[int] = ()) -> PictureInput:
+    """Return what pictures an IR takes.
+
+    Args:
+        xml: Of the IR.
+        layout: See :func:`omz.inference.picture_input.picture_input`.
+        shape: That the input shall have; () for that of the IR.
 
     Raises:
-        InferenceError: The IR cannot be read, or has no picture input of one size.
+        InferenceError: The IR cannot be read, or takes no pictures of one size.
     """
     import openvino as ov
 
-    from omz.inference.classifier import one_line, read_network
     from omz.inference.locate import find_model
+    from omz.inference.network import read_network
+    from omz.inference.picture_input import picture_input
 
     if Path(xml).suffix != ".xml" and Path(xml).is_file():
         raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
-    network = read_network(ov.Core(), path)
-    with one_line(f"{path}: has no input"):
-        shape = network.input(0).partial_shape
-    sizes = [] if shape.rank.is_dynamic else [side.get_length() if side.is_static else 0 for side in shape]
-    if len(sizes) != 4 or 0 in sizes[1:] or 3 not in (sizes[1], sizes[3]):
-        raise InferenceError(
-            f"{path}: the input is {shape}; expected a picture of one size, [1,3,H,W] or [1,H,W,3]"
-        )
-    return tuple(sizes)
+    return picture_input(read_network(ov.Core(), path), path, layout=layout, shape=shape)
 
 
 def _load(
@@ -232,7 +231,7 @@ def _load(
     # the preparation has the last word on size and, where it normalizes, on values
     inputs = InputOptions(resize_type="standard", prepared=prepare.normalized)
     classifier = load_classifier(xml, options, inputs)
-    if classifier.labels[0] != "#0":
+    if not classifier.numbered:
         return classifier
     names = dataset.classes.names
     return replace(classifier, labels=names) if len(names) == len(classifier.labels) else classifier

@@ -136,7 +136,7 @@ def results_csv(results: Sequence[Result]) -> str:
 
 
 def predictions_csv(results: Sequence[Result]) -> str:
-    """Return a line for each picture of each result: true class, answer, its probability, and the ranking."""
+    """Return a line for each picture of each result: true class, answer, its score, and the ranking."""
 
     def rows() -> Iterator[list[object]]:
         yield [
@@ -156,7 +156,7 @@ def predictions_csv(results: Sequence[Result]) -> str:
                 best = answer.ranking[0]
                 yield [
                     result.model, result.precision, answer.path, answer.label, names[answer.label], best, names[best],
-                    f"{answer.score:.6g}", " ".join(map(str, answer.ranking)),
+                    "" if answer.score is None else f"{answer.score:.6g}", " ".join(map(str, answer.ranking)),
                 ]  # fmt: skip
 
     return _csv(rows())

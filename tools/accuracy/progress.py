@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Kept = tuple[tuple[int, ...], float]  # the ranking and the best class's probability
+Kept = tuple[tuple[int, ...], float | None]  # the ranking and the best class's score
 FLUSH_EVERY = 32  # pictures
 
 
@@ -139,7 +139,7 @@ def _read(path: Path, digest: str, samples: int) -> dict[int, Kept]:
     answers: dict[int, Kept] = {}
     for line in lines[1:]:
         match _parsed(line):
-            case [int(place), [int(), *_] as ranking, float(score)] if 0 <= place < samples:
+            case [int(place), [int(), *_] as ranking, (float() | None) as score] if 0 <= place < samples:
                 answers[place] = tuple(ranking), score
     return answers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from omz.converter.arguments import ALL_INPUTS, Arguments
 from omz.converter.graph import input_name
 from omz.converter.ir import describe, label_text
+from omz.converter.outputs import OUTPUT, Meaning, meaning_of
 from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, located
 from omz.version import __version__
@@ -57,11 +59,13 @@ def build_model(
                     arguments.mean_file_offsets,
                 ),
             )
-            _check_labels(model, labels)
+            kinds = [meaning_of(output) for output in model.outputs]
+            _check_labels(model, kinds, labels)
         model.set_friendly_name(name)
         info = dict(model_info) | ({"labels": label_text(labels)} if labels else {})
         provenance = {"version": __version__, "arguments": arguments.canonical()}
         provenance |= {key: digest.result() for key, digest in digests.items()}
+        provenance[OUTPUT] = " ".join(meaning.kind for meaning in kinds)
         describe(model, info, provenance)
     return model
 
@@ -149,9 +153,22 @@ def _check_layouts(model: ov.Model, layouts: Mapping[str, str]) -> None:
             )
 
 
-def _check_labels(model: ov.Model, labels: Sequence[str]) -> None:
-    shape = model.outputs[0].get_partial_shape()
-    if labels and len(shape) > 1 and shape[1].is_static and shape[1].get_length() != len(labels):
+def _check_labels(model: ov.Model, meanings: Sequence[Meaning], labels: Sequence[str]) -> None:
+    """Refuse labels that are not as many as the classes of any output."""
+    counts = [
+        meaning.choice if meaning.kind == "classes" else _numbers(output)
+        for output, meaning in zip(model.outputs, meanings, strict=True)
+    ]
+    if labels and None not in counts and len(labels) not in counts:
+        classes = " or ".join(str(count) for count in dict.fromkeys(counts))
         raise ConversionError(
-            f"{len(labels)} labels for {shape[1].get_length()} classes; the label list is of another network"
+            f"{len(labels)} labels for {classes} classes; the label list is of another network"
         )
+
+
+def _numbers(output: ov.Output) -> int | None:
+    """Return how many numbers an output has for one picture; None if that is not fixed."""
+    shape = output.get_partial_shape()
+    if shape.rank.is_dynamic or len(shape) < 2 or any(size.is_dynamic for size in list(shape)[1:]):
+        return None
+    return math.prod(size.get_length() for size in list(shape)[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-labels", "--labels", metavar="FILE", help="label file or list name (default: the labels in the IR)"
     )
-    group.add_argument("-layout", "--layout", default="", metavar="NCHW", help="layout of the model's input")
+    add_network_arguments(group)
     group.add_argument(
         "--resize_type",
         choices=RESIZE_TYPES,
@@ -46,8 +47,45 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, does in (("mean_values", "subtract"), ("scale_values", "then divide by")):
         group.add_argument(
-            f"-{name}", f"--{name}", nargs="+", default=[], metavar="X", help=f"{does} one value per channel"
+            f"-{name}",
+            f"--{name}",
+            nargs="+",
+            default=[],
+            metavar="X",
+            help=f"{does} one value per channel, or one for all",
         )
+
+
+def add_network_arguments(group: argparse._ActionsContainer) -> None:
+    """Add what tells a network's input and output where the IR leaves them open."""
+    group.add_argument(
+        "-layout",
+        "--layout",
+        default="",
+        metavar="NCHW",
+        help="layout of the model's input, NCHW or NHWC (default: as the IR or the shape tells)",
+    )
+    group.add_argument(
+        "--input_shape",
+        type=four_sizes,
+        default=(),
+        metavar="[1,3,224,224]",
+        help="shape of the model's input, in its own order, for one that takes pictures of any size",
+    )
+    group.add_argument(
+        "--output_name", default="", metavar="NAME", help="which output to take, of a model that has several"
+    )
+
+
+def add_listing_arguments(group: argparse._ActionsContainer) -> None:
+    """Add ``--threshold``: which classes to list."""
+    group.add_argument(
+        "--threshold",
+        type=share,
+        metavar="X",
+        help="list only classes with a score above X, from 0 to 1 (default: 0.5 where several classes may hold "
+        "for one picture, else all)",
+    )
 
 
 def add_requests_argument(group: argparse._ActionsContainer) -> None:
@@ -119,25 +157,53 @@ def input_options(args: argparse.Namespace) -> InputOptions:
         layout=args.layout,
         resize_type=args.resize_type,
         reverse_channels=args.reverse_input_channels,
-        mean=three_numbers("--mean_values", args.mean_values),
-        scale=three_numbers("--scale_values", args.scale_values),
+        mean=channel_values("--mean_values", args.mean_values),
+        scale=channel_values("--scale_values", args.scale_values),
+        shape=args.input_shape,
     )
 
 
-def three_numbers(option: str, words: list[str]) -> tuple[float, ...]:
-    """Parse three numbers, given as one word or several, with blanks or commas between.
+def channel_values(option: str, words: list[str]) -> tuple[float, ...]:
+    """Parse a number for each channel (1, 3 or 4), given as one word or several, with blanks or commas between.
 
-    >>> three_numbers("--mean_values", ["104", "117", "123"]), three_numbers("-mean_values", ["1.5, 2 3"])
+    >>> channel_values("--mean_values", ["104", "117", "123"]), channel_values("-mean_values", ["1.5, 2 3"])
     ((104.0, 117.0, 123.0), (1.5, 2.0, 3.0))
     """
     parts = re.split(r"[\s,]+", " ".join(words).strip("[] ")) if words else []
     try:
         numbers = tuple(map(float, parts))
     except ValueError:
-        numbers = (0.0,)
-    if len(numbers) not in (0, 3):
-        raise UsageError(f"{option} {' '.join(words)}: expected three numbers")
+        numbers = (math.nan,)
+    if len(numbers) not in (0, 1, 3, 4) or not all(map(math.isfinite, numbers)):
+        raise UsageError(
+            f"{option} {' '.join(words)}: expected a number for each channel (1, 3 or 4), or one for all"
+        )
     return numbers
+
+
+def four_sizes(text: str) -> tuple[int, ...]:
+    """Parse the shape of an input for argparse.
+
+    >>> four_sizes("[1,3,224,224]"), four_sizes("1, 28, 28, 1")
+    ((1, 3, 224, 224), (1, 28, 28, 1))
+    """
+    plain = text.replace(" ", "")
+    match = re.fullmatch(r"[\[(]?(\d{1,6}(?:,\d{1,6}){3})[\])]?", plain)
+    sizes = tuple(map(int, match[1].split(","))) if match else (0,)
+    if 0 in sizes:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected four sizes, such as [1,3,224,224]")
+    return sizes
+
+
+def share(text: str) -> float:
+    """Parse a number from 0 to 1 for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0 to 1")
+    return value
 
 
 def count(text: str) -> int:

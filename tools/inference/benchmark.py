@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omz.inference.classifier import InputOptions
     from omz.inference.devices import DeviceOptions
     from omz.inference.images import Image
+    from omz.inference.output import Output
     from omz.inference.pipeline import Outcome, Pipeline
     from omz.inference.sources import Arrays, Frame, Pictures
 
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 ACCURACY_KS = (1, 5)
 #: Where the end to end measurement has no end, this is how long inference alone is measured before it.
 UNLIMITED_INFERENCE_SECONDS = 3.0
+TOP_K = 5
 
 
 def benchmark(
@@ -34,7 +36,9 @@ def benchmark(
     labels: str | Path | Sequence[str] | None = None,
     ground_truth: str | Path | Mapping[str, int] | None = None,
     input_options: InputOptions | None = None,
-    top_k: int = 5,
+    top_k: int | None = None,
+    threshold: float | None = None,
+    output: str = "",
     seconds: float = 10.0,
     repeats: int = 1,
     requests: int = 0,
@@ -54,7 +58,9 @@ def benchmark(
         labels: Label file, list name or names; those of the IR by default.
         ground_truth: File of lines ``./<picture> <class index>``, or class index by file name.
         input_options: How pictures become input; as the IR says by default.
-        top_k: How many classes each result lists.
+        top_k: How many classes each result lists; by default 5, and of independent scores all above the threshold.
+        threshold: Only classes with a higher score are listed; by default 0.5 of independent scores, else all.
+        output: Name of the output, for a network that has several.
         seconds: Length of each of the two measurements of a repeat; 0 or less: end to end, until ``on_outcome``
             returns False or Ctrl-C.
         repeats: At least 1.
@@ -73,6 +79,7 @@ def benchmark(
     from omz.inference.devices import DeviceOptions
     from omz.inference.ground_truth import read_ground_truth, resolve
     from omz.inference.pipeline import Pipeline
+    from omz.inference.ranking import listing
     from omz.inference.sources import Video
     from omz.inference.statistics import Spread
 
@@ -83,16 +90,20 @@ def benchmark(
         read_ground_truth(ground_truth) if isinstance(ground_truth, str | Path) else dict(ground_truth or {})
     )
     options = DeviceOptions(device) if isinstance(device, str) else device
-    classifier = load_classifier(model, options, input_options, labels)
+    classifier = load_classifier(model, options, input_options, labels, output)
     truth = resolve(
         truth, classifier.labels, str(ground_truth) if isinstance(ground_truth, str | Path) else "truth"
     )
-    ranked = max(top_k, *ACCURACY_KS)
-    pipeline = Pipeline(classifier, requests=requests, top_k=ranked, keep_images=keep_images)
+    listed, threshold = listing(classifier.output, top_k, threshold)
+    if truth:  # counts every class, whatever its score
+        listed, threshold = max(listed, *ACCURACY_KS), None
+    pipeline = Pipeline(
+        classifier, requests=requests, top_k=listed, threshold=threshold, keep_images=keep_images
+    )
     run = _Measurement(pipeline, pictures, on_outcome)
     run.measure(seconds, repeats)
     run.classify_rest(len(pictures) if truth else classify_at_least)
-    classified = run.results(top_k if not truth else ranked)
+    classified = run.results()
     total = run.latencies.samples["total"].values
     return Report(
         model=str(classifier.path),
@@ -111,10 +122,17 @@ def benchmark(
         latencies=run.latencies.summaries(),
         inference_latency=run.inference_latency.summary(),
         total_ms=[1000 * seconds for seconds in total],
-        accuracy=accuracy_of(classified, truth, {*ACCURACY_KS, top_k}) if truth else None,
+        accuracy=accuracy_of(classified, truth, _ks(classifier.output, top_k)) if truth else None,
         classified=classified,
         truth=truth,
+        output=classifier.output.kind,
+        threshold=threshold,
     )
+
+
+def _ks(output: Output, top_k: int | None) -> list[int]:
+    """Return for which k the accuracy is told: a network that names its best class alone has no top-5."""
+    return [k for k in sorted({*ACCURACY_KS, top_k or TOP_K}) if output.ranks is None or k <= output.ranks]
 
 
 class _Measurement:
@@ -216,12 +234,12 @@ class _Measurement:
             self.unreadable[source] = str(error)
             _log.warning("%s", error)
 
-    def results(self, top_k: int) -> list[Classified]:
+    def results(self) -> list[Classified]:
         """Return every picture that was classified, once, in the order of the set."""
-        from omz.inference.classification import Classified
+        from omz.inference.classification import as_classified
 
         found = (self._first.get(frame.source) for frame in self._pictures)
-        return [Classified(one.source, one.number, one.predictions[:top_k]) for one in found if one]
+        return [as_classified(one) for one in found if one]
 
 
 def _endless(pictures: Pictures | Arrays, unreadable: Collection[str]) -> Iterator[Frame]:

@@ -55,6 +55,8 @@ class Report:
         accuracy: None without ground truth.
         classified: The pictures that were classified, in their order; without the pictures themselves.
         truth: True class by file name.
+        output: What the network's numbers are, such as 'probabilities'; see :mod:`omz.converter.outputs`.
+        threshold: Classes are listed with a higher score alone; None if with any.
     """
 
     model: str
@@ -76,6 +78,8 @@ class Report:
     accuracy: Accuracy | None
     classified: list[Classified] = field(repr=False)
     truth: dict[str, int] = field(repr=False)
+    output: str = ""
+    threshold: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; latencies in milliseconds, throughput in pictures a second."""
@@ -87,6 +91,7 @@ class Report:
             "device": self.device,
             "execution_devices": self.execution_devices,
             "precision": self.precision,
+            "output": self.output,
             "hint": self.hint,
             "streams": self.streams,
             "requests": self.requests,

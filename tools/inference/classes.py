@@ -9,24 +9,28 @@ from omz.errors import InferenceError
 from omz.zoo.class_list import ClassList
 
 
-def network_classes(xml: str | Path, labels: str | Path | Sequence[str] | None = None) -> ClassList:
+def network_classes(
+    xml: str | Path, labels: str | Path | Sequence[str] | None = None, output: str = ""
+) -> ClassList:
     """Read which classes a network tells apart, without compiling it.
 
     Args:
         xml: Of the IR.
         labels: Label file, name of a label list or the names themselves; by default those of the IR, if it has any.
+        output: Name of the output, for a network that has several.
 
     Raises:
         InferenceError: The IR or the labels cannot be used.
     """
     import openvino as ov
 
-    from omz.inference.classifier import class_count, labels_of, read_network
+    from omz.inference.classifier import InputOptions, read_classifier
     from omz.inference.locate import find_model
 
     if Path(xml).suffix != ".xml" and Path(xml).is_file():
         raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
-    network = read_network(ov.Core(), path)
-    count = class_count(network, path)
-    return ClassList.of_network(labels_of(network, labels, count, path), count)
+    read = read_classifier(ov.Core(), path, InputOptions(), labels, output)
+    if read.output.classes is None:
+        raise InferenceError(f"{path}: names classes, and does not tell of how many. Give their --labels")
+    return ClassList.of_network(read.labels, read.output.classes)

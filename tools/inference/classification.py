@@ -25,9 +25,12 @@ class Classified:
     Attributes:
         source: The file, video or camera.
         frame: Number of the frame in a video, from 0; 0 for pictures.
-        top: The best classes, best first; empty if the picture could not be decoded.
+        top: The best classes, best first; empty if the picture could not be decoded, or no score is above the
+            threshold.
         image: The picture, (height, width, 3) uint8 BGR, if it was asked for.
         error: Why the picture could not be decoded; '' if it could.
+        kind: What the network's numbers are: 'probabilities', 'independent', 'logits' or 'classes'; see
+            :mod:`omz.converter.outputs`.
     """
 
     source: str
@@ -35,11 +38,15 @@ class Classified:
     top: tuple[Prediction, ...]
     image: Image | None = None
     error: str = ""
+    kind: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
+        """Return the result as JSON values.
+
+        Scores are from 0 to 1: of ``logits``, their softmax. A single number that is no share stands as it is.
+        """
         top = [{"index": p.index, "label": p.label, "score": p.score} for p in self.top]
-        return {"source": self.source, "frame": self.frame, "top": top}
+        return {"source": self.source, "frame": self.frame, "output": self.kind, "top": top}
 
 
 def classify(
@@ -47,7 +54,9 @@ def classify(
     inputs: str | Path | Sequence[str | Path] | Sequence[Image],
     *,
     device: str | DeviceOptions = "CPU",
-    top_k: int = 5,
+    top_k: int | None = None,
+    threshold: float | None = None,
+    output: str = "",
     labels: str | Path | Sequence[str] | None = None,
     input_options: InputOptions | None = None,
     requests: int = 0,
@@ -60,7 +69,9 @@ def classify(
         inputs: A picture, folder, video or camera index; or several picture files; or arrays, (height, width, 3)
             uint8 BGR.
         device: OpenVINO device string, or a device with settings.
-        top_k: How many classes to list, at least 1.
+        top_k: How many classes to list, at least 1; by default 5, and of independent scores all above the threshold.
+        threshold: List only classes with a higher score; by default 0.5 of independent scores, else all.
+        output: Name of the output, for a network that has several.
         labels: Label file, list name or names; those of the IR by default.
         input_options: How pictures become input; as the IR says by default.
         requests: Infer requests in flight; 0 lets the device choose.
@@ -75,11 +86,15 @@ def classify(
     from omz.inference.classifier import load_classifier
     from omz.inference.devices import DeviceOptions
     from omz.inference.pipeline import Pipeline
+    from omz.inference.ranking import listing
 
     source = as_source(inputs)
     options = DeviceOptions(device) if isinstance(device, str) else device
-    classifier = load_classifier(model, options, input_options, labels)
-    pipeline = Pipeline(classifier, requests=requests, top_k=top_k, keep_images=keep_images)
+    classifier = load_classifier(model, options, input_options, labels, output)
+    listed, threshold = listing(classifier.output, top_k, threshold)
+    pipeline = Pipeline(
+        classifier, requests=requests, top_k=listed, threshold=threshold, keep_images=keep_images
+    )
     results = [as_classified(outcome) for outcome in pipeline.run(source)]
     check_any_readable([result.error for result in results if result.error], len(results))
     return results
@@ -101,7 +116,7 @@ def as_source(inputs: str | Path | Sequence[str | Path] | Sequence[Image]) -> So
 def as_classified(outcome: Outcome) -> Classified:
     """Return the public form of a pipeline's outcome."""
     error = str(outcome.error) if outcome.error else ""
-    return Classified(outcome.source, outcome.number, outcome.predictions, outcome.image, error)
+    return Classified(outcome.source, outcome.number, outcome.predictions, outcome.image, error, outcome.kind)
 
 
 def check_any_readable(errors: Sequence[str], total: int) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from omz.errors import InferenceError, UsageError
 from omz.inference import labels as label_files
 from omz.inference.devices import DeviceOptions, parse_device, properties
 from omz.inference.locate import find_model
+from omz.inference.network import one_line, read_network, told
+from omz.inference.output import Output, choose_output, describe_output
+from omz.inference.picture_input import one_at_a_time, picture_input
+from omz.inference.ranking import Prediction, rank
 from omz.inference.resizing import RESIZE_TYPES
 
 if TYPE_CHECKING:
     import openvino as ov
+    from numpy.typing import NDArray
+
+    from omz.inference.picture_input import PictureInput
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +37,12 @@ class InputOptions:
     Attributes:
         layout: 'NCHW' or 'NHWC', also as '<input>:NCHW'; '' to go by the IR.
         resize_type: See :data:`~omz.inference.resizing.RESIZE_TYPES`; '' to go by the IR.
-        reverse_channels: Swap BGR to RGB, before mean and scale.
-        mean: Three values to subtract, in the order of the model's channels; () to go by the IR.
-        scale: Three values to divide by; () to go by the IR.
+        reverse_channels: Swap BGR to RGB, before mean and scale; alpha stays the last.
+        mean: A value to subtract for each channel, in the order of the model's channels, or one for all; () to go by
+            the IR.
+        scale: The same of values to divide by.
         prepared: Input comes as float32 in the network's own channel order and values; nothing is added.
+        shape: That the network's input shall have, in its own order; () for that of the IR.
     """
 
     layout: str = ""
@@ -42,24 +51,42 @@ class InputOptions:
     mean: Sequence[float] = ()
     scale: Sequence[float] = ()
     prepared: bool = False
+    shape: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A compiled network that takes (1, height, width, 3) uint8 BGR and gives one score per class.
+    """A compiled network that takes (1, height, width, channels) uint8 and says which classes a picture has.
 
-    With :attr:`InputOptions.prepared` it takes float32.
+    The channels are those of a grey picture (1), of BGR (3), or of BGR and alpha (4). With
+    :attr:`InputOptions.prepared` it takes float32.
     """
 
     path: Path
     compiled: ov.CompiledModel = field(repr=False)
-    labels: tuple[str, ...] = field(repr=False)
+    labels: tuple[str, ...] = field(repr=False)  # none, where it is not known how many classes there are
     height: int
     width: int
+    channels: int
+    output: Output
     resize_type: str
     options: DeviceOptions
     compile_seconds: float
     prepared: bool = False
+
+    def new_buffer(self) -> NDArray[Any]:
+        """Return an input buffer, (1, height, width, channels), of the type that the network takes."""
+        shape = (1, self.height, self.width, self.channels)
+        return np.empty(shape, np.float32 if self.prepared else np.uint8)
+
+    def rank(self, numbers: NDArray[Any], k: int, threshold: float | None = None) -> tuple[Prediction, ...]:
+        """Return what the output for one picture says; see :func:`omz.inference.ranking.rank`."""
+        return rank(numbers, self.output, self.labels, k, threshold)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the classes have numbers for names, as the IR holds no labels and none were given."""
+        return not self.labels or self.labels[0] == "#0"
 
     @property
     def from_cache(self) -> bool:
@@ -101,6 +128,7 @@ def load_classifier(
     device: DeviceOptions | None = None,
     inputs: InputOptions | None = None,
     labels: str | Path | Sequence[str] | None = None,
+    output: str = "",
 ) -> Classifier:
     """Read an IR, check that it is a classifier, prepare it for 8-bit pictures and compile it.
 
@@ -109,6 +137,7 @@ def load_classifier(
         device: Device and its settings; the CPU for throughput by default.
         inputs: How pictures become input.
         labels: Label file, name of a label list or the names themselves; by default those of the IR.
+        output: Name of the output, for a network that has several.
 
     Raises:
         InferenceError: The model, the labels or the device cannot be used.
@@ -121,15 +150,12 @@ def load_classifier(
     target = parse_device(device.device, core.available_devices)
     config = properties(device, target)
     path = find_model(model)
-    network = read_network(core, path)
-    layout = _input_layout(network, inputs.layout, path)
-    classes = class_count(network, path)
-    names = labels_of(network, labels, classes, path)
+    read = read_classifier(core, path, inputs, labels, output)
+    names = read.labels
     if not names:
         _log.info("%s: holds no labels and none are given; classes are numbered", path)
-        names = tuple(f"#{index}" for index in range(classes))
-    inputs = _complete(network, inputs, path)
-    network = _with_picture_input(network, layout, inputs)
+        names = tuple(f"#{index}" for index in range(read.output.classes or 0))
+    network = _with_picture_input(read.network, read.picture, read.inputs)
     if device.cache_dir:
         try:
             Path(device.cache_dir).mkdir(parents=True, exist_ok=True)
@@ -140,146 +166,108 @@ def load_classifier(
     with one_line(f"{path}: cannot be compiled for {target.text}"):
         compiled = core.compile_model(network, target.text, config)
     seconds = perf_counter() - began
-    _, height, width, _ = (int(size) for size in compiled.input(0).shape)
-    _log.debug("%s: compiled for %s in %.3f s", path, target.text, seconds)
+    _log.debug("%s: compiled for %s in %.3f s; the output is %s", path, target.text, seconds, read.output)
     return Classifier(
-        path, compiled, names, height, width, inputs.resize_type, device, seconds, inputs.prepared
+        path,
+        compiled,
+        names,
+        read.picture.height,
+        read.picture.width,
+        read.picture.channels,
+        read.output,
+        read.inputs.resize_type,
+        device,
+        seconds,
+        inputs.prepared,
     )
 
 
-@contextmanager
-def one_line(where: str) -> Iterator[None]:
-    """Turn OpenVINO's errors, many lines naming its own sources, into one line."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise InferenceError(f"{where}: {gist(str(error))}") from error
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A classifier that is read and checked, and not compiled.
 
-
-def gist(message: str) -> str:
-    """Return the last line of an OpenVINO message that is not about its own source files."""
-    lines = [line.strip() for line in message.splitlines()]
-    telling = [
-        line for line in lines if line and not re.match(r"(Exception from|Check '.*' failed at) ", line)
-    ]
-    return (telling or [line for line in lines if line] or ["unknown error"])[-1]
-
-
-def read_network(core: ov.Core, path: Path) -> ov.Model:
-    """Read an IR.
-
-    Raises:
-        InferenceError: It is none, or damaged, or a half of it is missing.
+    Attributes:
+        network: With one output, and a batch of 1.
+        picture: Its input, with the batch that the IR has.
+        output: Its output.
+        inputs: How pictures become its input, with what the IR says of it.
+        labels: Of the classes; none, if they are neither given nor in the IR.
     """
-    weights = path.with_suffix(".bin")
-    if path.suffix == ".xml":
-        # looked at before OpenVINO does: its other frontends write to stderr about what is no XML at all
-        with path.open("rb") as file:
-            if b"<net" not in file.read(4096):
-                raise InferenceError(f"{path}: is no OpenVINO IR, or damaged. Convert the model again.")
-        if not weights.is_file():
-            raise InferenceError(
-                f"{weights}: missing; an IR is a pair of .xml and .bin. Convert the model again."
-            )
-    with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
-        return core.read_model(path)
+
+    network: ov.Model
+    picture: PictureInput
+    output: Output
+    inputs: InputOptions
+    labels: tuple[str, ...]
 
 
-def _input_layout(network: ov.Model, wanted: str, path: Path) -> str:
-    """Check that there is one picture input and return its layout."""
-    import openvino as ov
-
-    if len(network.inputs) != 1:
-        names = ", ".join(sorted(name for port in network.inputs for name in port.names))
-        raise InferenceError(f"{path}: has {len(network.inputs)} inputs ({names}); a classifier has one")
-    port = network.input(0)
-    shape = port.partial_shape
-    if shape.rank.is_dynamic or len(shape) != 4:
-        raise InferenceError(f"{path}: the input is {shape}; expected a picture, [1,3,H,W] or [1,H,W,3]")
-    layout = wanted.rpartition(":")[2].strip("[]").upper()
-    if not layout and not ov.layout_helpers.get_layout(port).empty:
-        layout = ov.layout_helpers.get_layout(port).to_string().strip("[]").replace(",", "").upper()
-    if not layout or layout == "...":
-        channels_first = shape[1].is_static and shape[1].get_length() == 3
-        layout = "NCHW" if channels_first else "NHWC"
-    if layout not in ("NCHW", "NHWC"):
-        raise UsageError(f"--layout {layout}: expected NCHW or NHWC")
-    sizes = {axis: shape[place] for place, axis in enumerate(layout)}
-    if sizes["N"].is_dynamic:
-        network.reshape({port: [1 if axis == "N" else sizes[axis] for axis in layout]})
-        shape, sizes["N"] = network.input(0).partial_shape, ov.Dimension(1)
-    if shape.is_dynamic or sizes["N"].get_length() != 1 or sizes["C"].get_length() != 3:
-        raise InferenceError(
-            f"{path}: the input is {shape} ({layout}); expected a batch of 1, 3 channels, fixed size"
-        )
-    return layout
+def read_classifier(
+    core: ov.Core,
+    path: Path,
+    inputs: InputOptions,
+    labels: str | Path | Sequence[str] | None = None,
+    output: str = "",
+) -> Read:
+    """Read an IR and check that it is a classifier; see :func:`load_classifier`."""
+    network = read_network(core, path)
+    recorded = choose_output(network, output, path)
+    picture = picture_input(network, path, layout=inputs.layout, shape=inputs.shape)
+    inputs = _complete(network, inputs, picture, path)
+    of_ir = told(network, "labels")
+    network = one_at_a_time(network, picture, path)
+    found = describe_output(network, recorded, path)
+    names = _labels(of_ir, labels, found, path)
+    if found.classes is None and names:
+        found = replace(found, classes=len(names))
+    return Read(network, picture, found, inputs, names)
 
 
-def class_count(network: ov.Model, path: Path) -> int:
-    """Check that there is one output and return how many classes it has."""
-    shape = network.output(0).partial_shape
-    sizes = [] if shape.is_dynamic else [int(size) for size in shape.to_shape()]
-    if (
-        len(network.outputs) != 1
-        or len(sizes) not in (2, 4)
-        or sizes[0] != 1
-        or any(n != 1 for n in sizes[2:])
-    ):
-        found = ", ".join(str(port.partial_shape) for port in network.outputs)
-        raise InferenceError(f"{path}: the output is {found}; expected one, [1,classes]")
-    return sizes[1]
-
-
-def labels_of(
-    network: ov.Model, labels: str | Path | Sequence[str] | None, classes: int, path: Path
+def _labels(
+    of_ir: str, labels: str | Path | Sequence[str] | None, output: Output, path: Path
 ) -> tuple[str, ...]:
     """Return the labels that are given, or those of the IR; () if there are neither."""
     if labels is None:
-        text = _info(network, "labels")
-        if not text:
+        if not of_ir:
             return ()
-        names, where = label_files.from_model_info(text), f"{path}: rt_info"
+        names, where = label_files.from_model_info(of_ir), f"{path}: rt_info"
     elif isinstance(labels, str | Path):
         names, where = label_files.read_labels(labels), str(labels)
     else:
         names, where = list(labels), "labels"
-    if len(names) != classes:
+    if output.classes not in (None, len(names)):
         raise InferenceError(
-            f"{where}: {len(names)} labels, but {path} has {classes} classes. Is it another model's list?"
+            f"{where}: {len(names)} labels, but {path} has {output.classes} classes. Is it another model's list?"
         )
     return tuple(names)
 
 
-def _info(network: ov.Model, key: str) -> str:
-    """Return an entry of the IR's ``model_info``, '' if it is not there."""
-    place = ["model_info", key]
-    return str(network.get_rt_info(place).astype(str)) if network.has_rt_info(place) else ""
-
-
-def _complete(network: ov.Model, inputs: InputOptions, path: Path) -> InputOptions:
+def _complete(network: ov.Model, inputs: InputOptions, picture: PictureInput, path: Path) -> InputOptions:
     """Fill in from ``model_info`` what the caller left open, as Model API does."""
-    resize_type = inputs.resize_type or _info(network, "resize_type") or "standard"
+    resize_type = inputs.resize_type or told(network, "resize_type") or "standard"
     if resize_type not in RESIZE_TYPES:
         raise InferenceError(f"{path}: resize_type {resize_type!r}; known: {', '.join(RESIZE_TYPES)}")
     if inputs.prepared:
-        return InputOptions(inputs.layout, resize_type, prepared=True)
+        return InputOptions(resize_type=resize_type, prepared=True)
 
     def values(given: Sequence[float], key: str) -> tuple[float, ...]:
         try:
-            found = tuple(given) or tuple(float(word) for word in _info(network, key).split())
+            found = tuple(given) or tuple(float(word) for word in told(network, key).split())
         except ValueError as error:
             raise InferenceError(f"{path}: rt_info {key}: {error}") from error
-        if len(found) not in (0, 1, 3) or (key == "scale_values" and 0 in found):
-            raise UsageError(f"{key} {found}: expected three numbers, scale values other than 0")
-        return found * 3 if len(found) == 1 else found
+        if len(found) not in (0, 1, picture.channels) or (key == "scale_values" and 0 in found):
+            raise UsageError(
+                f"{key} {found}: expected a number for each of the {picture.channels} channels, or one for all; "
+                "scale values other than 0"
+            )
+        return found * picture.channels if len(found) == 1 else found
 
-    reverse = inputs.reverse_channels or _info(network, "reverse_input_channels") in ("True", "YES", "true")
+    reverse = inputs.reverse_channels or told(network, "reverse_input_channels") in ("True", "YES", "true")
     mean, scale = values(inputs.mean, "mean_values"), values(inputs.scale, "scale_values")
-    return InputOptions(inputs.layout, resize_type, reverse, mean, scale)
+    return InputOptions(resize_type=resize_type, reverse_channels=reverse, mean=mean, scale=scale)
 
 
-def _with_picture_input(network: ov.Model, layout: str, inputs: InputOptions) -> ov.Model:
-    """Let the graph take (1, H, W, 3) uint8: types, layout, channels, mean and scale cost no Python time."""
+def _with_picture_input(network: ov.Model, picture: PictureInput, inputs: InputOptions) -> ov.Model:
+    """Let the graph take (1, H, W, C) uint8: types, layout, channels, mean and scale cost no Python time."""
     import openvino as ov
     from openvino.preprocess import PrePostProcessor
 
@@ -287,13 +275,20 @@ def _with_picture_input(network: ov.Model, layout: str, inputs: InputOptions) ->
     port = processor.input()
     element_type = ov.Type.f32 if inputs.prepared else ov.Type.u8
     port.tensor().set_element_type(element_type).set_layout(ov.Layout("NHWC"))
-    port.model().set_layout(ov.Layout(layout))
+    port.model().set_layout(ov.Layout(picture.layout))
     steps = port.preprocess().convert_element_type(ov.Type.f32)
-    if inputs.reverse_channels:
-        steps = steps.reverse_channels()
+    if inputs.reverse_channels and picture.channels > 1:
+        steps = steps.custom(_without_alpha_reversed) if picture.channels == 4 else steps.reverse_channels()
     if inputs.mean:
         steps = steps.mean(list(inputs.mean))
     if inputs.scale:
         steps.scale(list(inputs.scale))
     processor.output().tensor().set_element_type(ov.Type.f32)
     return processor.build()
+
+
+def _without_alpha_reversed(data: ov.Output) -> ov.Output:
+    """Turn (N, H, W, BGRA) into RGBA."""
+    from openvino import opset13 as ops
+
+    return ops.gather(data, [2, 1, 0, 3], 3).output(0)

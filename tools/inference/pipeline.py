@@ -21,10 +21,11 @@ import numpy as np
 
 from omz.errors import InferenceError, ZooError
 from omz.inference import opencv
-from omz.inference.classifier import Classifier, one_line
+from omz.inference.classifier import Classifier
 from omz.inference.images import Image
-from omz.inference.ranking import Prediction, top_k
-from omz.inference.resizing import resize_into
+from omz.inference.network import one_line
+from omz.inference.ranking import Prediction
+from omz.inference.resizing import resize_into, with_channels
 from omz.inference.sources import Frame
 from omz.inference.statistics import Timing
 
@@ -36,7 +37,10 @@ MAX_DECODERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one frame: predictions and timing, or the error that kept it from being decoded."""
+    """What became of one frame: predictions and timing, or the error that kept it from being decoded.
+
+    ``kind`` tells what the network's numbers are; see :mod:`omz.converter.outputs`.
+    """
 
     source: str
     number: int
@@ -44,6 +48,7 @@ class Outcome:
     timing: Timing | None = None
     image: Image | None = None
     error: ZooError | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +72,22 @@ class Pipeline:
         classifier: The compiled network.
         requests: Infer requests in flight; 0 for as many as the device asks for.
         top_k: How many classes each outcome lists.
+        threshold: Only classes with a higher score are listed; None for all. See
+            :func:`omz.inference.ranking.listing`.
         keep_images: Whether outcomes carry the decoded picture.
     """
 
     def __init__(
-        self, classifier: Classifier, *, requests: int = 0, top_k: int = 5, keep_images: bool = False
+        self,
+        classifier: Classifier,
+        *,
+        requests: int = 0,
+        top_k: int = 5,
+        threshold: float | None = None,
+        keep_images: bool = False,
     ) -> None:
         self.classifier = classifier
-        self.top_k, self.keep_images = top_k, keep_images
+        self.top_k, self.threshold, self.keep_images = top_k, threshold, keep_images
         count = requests or classifier.optimal_requests
         with one_line(f"{classifier.path}: {count} infer requests cannot be made"):
             self._requests = [classifier.compiled.create_infer_request() for _ in range(count)]
@@ -176,9 +189,8 @@ class Pipeline:
                 request.infer()
 
     def new_buffer(self) -> Image:
-        """Return an input buffer, (1, height, width, 3), of the type that the classifier takes."""
-        shape = (1, self.classifier.height, self.classifier.width, 3)
-        return np.empty(shape, np.float32 if self.classifier.prepared else np.uint8)
+        """Return an input buffer; see :meth:`Classifier.new_buffer`."""
+        return self.classifier.new_buffer()
 
     @contextmanager
     def request(self) -> Iterator[ov.InferRequest]:
@@ -277,11 +289,12 @@ class _Run:
             inference = request.latency / 1000  # OpenVINO's own clock, from the start to the completion
             inferred = perf_counter()
             scores = request.get_output_tensor(0).data.reshape(-1).copy()
-        predictions = top_k(scores, pipeline.top_k, pipeline.classifier.labels)
+        predictions = pipeline.classifier.rank(scores, pipeline.top_k, pipeline.threshold)
         ended = perf_counter()
         timing = Timing(decoded - began, resized - decoded, inference, ended - inferred, ended - began)
-        kept = image if pipeline.keep_images else None
-        return Outcome(frame.source, frame.number, predictions, timing, kept)
+        kept = with_channels(image, 3) if pipeline.keep_images else None
+        kind = pipeline.classifier.output.kind
+        return Outcome(frame.source, frame.number, predictions, timing, kept, kind=kind)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Bring a picture to the size of a model's input; all else (types, mean, channels) is done inside the graph."""
+"""Bring a picture to the size and number of channels of a model's input; all else is done inside the graph."""
 
 from __future__ import annotations
 
@@ -19,18 +19,53 @@ def resize_into(image: Image, target: Image, resize_type: str = "standard") -> N
     """Resize a picture (bilinear) into ``target``, without allocating where it can be avoided.
 
     Args:
-        image: (height, width, 3).
-        target: (height, width, 3), contiguous; the model's input buffer.
+        image: (height, width, channels); see :func:`with_channels`.
+        target: (height, width, channels), contiguous; the model's input buffer.
         resize_type: One of :data:`RESIZE_TYPES`.
     """
     cv2 = opencv.load()
-    height, width = target.shape[:2]
+    height, width, channels = target.shape
+    image = with_channels(image, channels)
+    if channels == 1:
+        target = target.reshape(
+            height, width
+        )  # OpenCV writes into it only if it is of the form of its own result
     if resize_type.startswith("fit"):
         _fit(cv2, image, target, centred=resize_type.endswith("letterbox"))
         return
     if resize_type == "crop":
         image = centre_crop(image, width / height)
     cv2.resize(image, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
+
+
+def with_channels(image: Image, channels: int) -> Image:
+    """Return a picture as grey, BGR, or BGR with alpha.
+
+    Grey is 0.299 R + 0.587 G + 0.114 B, rounded, as OpenCV's ``BGR2GRAY`` and ``IMREAD_GRAYSCALE`` have it; alpha that
+    is not there is 255, and alpha that is not wanted is left out.
+
+    Args:
+        image: (height, width) or (height, width, 1), (height, width, 3) or (height, width, 4).
+        channels: 1, 3 or 4.
+
+    Returns:
+        (height, width) for one channel, else (height, width, channels); ``image`` itself or a view where it can be.
+    """
+    there = image.shape[2] if image.ndim == 3 else 1
+    plain = image.reshape(image.shape[:2]) if there == 1 else image
+    if there == channels:
+        return plain
+    cv2 = opencv.load()
+    codes = {
+        (1, 3): cv2.COLOR_GRAY2BGR,
+        (1, 4): cv2.COLOR_GRAY2BGRA,
+        (3, 1): cv2.COLOR_BGR2GRAY,
+        (3, 4): cv2.COLOR_BGR2BGRA,
+        (4, 1): cv2.COLOR_BGRA2GRAY,
+        (4, 3): cv2.COLOR_BGRA2BGR,
+    }
+    converted: Image = cv2.cvtColor(plain, codes[there, channels])
+    return converted
 
 
 def centre_crop(image: Image, aspect: float) -> Image:

@@ -14,7 +14,7 @@ import openvino as ov
 
 from omz.converter.ir import write_ir
 from omz.errors import ConversionError, UsageError, located
-from omz.inference.classifier import read_network
+from omz.inference.network import read_network
 from omz.quantizer import backend
 from omz.quantizer.calibration import Batches, Prepare, digest, readable
 from omz.quantizer.graph import given_back, has_squeeze_excitation, name_by_place

@@ -12,7 +12,6 @@ from omz.report.markup import Html, section, tag
 
 if TYPE_CHECKING:
     from omz.inference.images import Image
-    from omz.inference.ranking import Prediction
 
 MAX_NAME = 80  # letters of a class or of a file's name
 _PICTURE_SIDE = 224  # pixels; twice the size at which it is shown
@@ -40,14 +39,14 @@ def _sample(sample: Sample) -> Html:
         src=data_uri(sample.image),
         width=112,
         height=112,
-        alt=f"Picture {name}: {shortened(best.label, MAX_NAME)}, {_percent(best)}",
+        alt=f"Picture {name}: {shortened(best.label, MAX_NAME)}, {best.text()}",
     )
     classes = [
         tag(
             "li",
             tag("span", shortened(prediction.label, MAX_NAME)),
-            tag("span", _percent(prediction)),
-            share_bar(prediction.score, first=not place),
+            tag("span", prediction.text()),
+            share_bar(prediction.score or 0.0, first=not place) if prediction.share else "",
         )
         for place, prediction in enumerate(first)
     ]
@@ -64,17 +63,13 @@ def _agreement(sample: Sample) -> str:
     """Say which precisions give another answer than the first does."""
     (_, exact), *others = sample.top.items()
     differing = [
-        f"{precision} says {shortened(top[0].label, MAX_NAME)}, {_percent(top[0])}"
+        f"{precision} says {shortened(top[0].label, MAX_NAME)}, {top[0].text()}"
         for precision, top in others
         if top[0].index != exact[0].index
     ]
     if differing:
         return f": {'; '.join(differing)}"
     return f": the same in {' and '.join(precision for precision, _ in others)}"
-
-
-def _percent(prediction: Prediction) -> str:
-    return f"{100 * prediction.score:.1f} %"
 
 
 def data_uri(image: Image) -> str:

@@ -1,0 +1,58 @@
+"""An IR as it is read: the graph, what it says about itself, and OpenVINO's errors in one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omz.errors import InferenceError
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+
+@contextmanager
+def one_line(where: str) -> Iterator[None]:
+    """Turn OpenVINO's errors, many lines naming its own sources, into one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise InferenceError(f"{where}: {gist(str(error))}") from error
+
+
+def gist(message: str) -> str:
+    """Return the last line of an OpenVINO message that is not about its own source files."""
+    lines = [line.strip() for line in message.splitlines()]
+    telling = [
+        line for line in lines if line and not re.match(r"(Exception from|Check '.*' failed at) ", line)
+    ]
+    return (telling or [line for line in lines if line] or ["unknown error"])[-1]
+
+
+def read_network(core: ov.Core, path: Path) -> ov.Model:
+    """Read an IR.
+
+    Raises:
+        InferenceError: It is none, or damaged, or a half of it is missing.
+    """
+    weights = path.with_suffix(".bin")
+    if path.suffix == ".xml":
+        # looked at before OpenVINO does: its other frontends write to stderr about what is no XML at all
+        with path.open("rb") as file:
+            if b"<net" not in file.read(4096):
+                raise InferenceError(f"{path}: is no OpenVINO IR, or damaged. Convert the model again.")
+        if not weights.is_file():
+            raise InferenceError(
+                f"{weights}: missing; an IR is a pair of .xml and .bin. Convert the model again."
+            )
+    with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
+        return core.read_model(path)
+
+
+def told(network: ov.Model, key: str, section: str = "model_info") -> str:
+    """Return what the IR says about itself under a key of its ``rt_info``, '' if it does not."""
+    place = [section, key]
+    return str(network.get_rt_info(place).astype(str)) if network.has_rt_info(place) else ""
