@@ -99,6 +99,7 @@ def _demo(args: argparse.Namespace) -> int:
         args.labels,
         args.output_name,
     )
+    source.channels = classifier.channels
     top_k, threshold = listing(classifier.output, args.topk, args.threshold)
     window = open_window("classification_demo", no_show=args.no_show)
     pipeline = Pipeline(

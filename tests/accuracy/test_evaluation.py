@@ -18,6 +18,7 @@ from omz.accuracy.definitions import load_definition
 from omz.accuracy.evaluation import evaluate, input_shape
 from omz.accuracy.picture_facts import facts_of, picture_facts
 from omz.errors import InferenceError
+from omz.inference.picture_input import PictureInput
 from omz.inference.preparation import preprocessing_of
 from omz.zoo.accuracy_check import Evaluation, load_evaluation
 from omz.zoo.catalogue import packaged_root
@@ -223,8 +224,10 @@ def test_opencv_turns_by_exif_and_pillow_does_not(tmp_path):
     exif[0x112] = 6  # turn clockwise to see it upright
     Image.fromarray(halves).save(tmp_path / "p.jpg", exif=exif, quality=100)
     step = {"type": "auto_resize"}
-    by_opencv = preprocessing_of(PictureSteps(preprocessing=(step,)), (1, 3, 40, 20))
-    by_pillow = preprocessing_of(PictureSteps(preprocessing=(step,), reader="pillow_imread"), (1, 3, 20, 40))
+    by_opencv = preprocessing_of(PictureSteps(preprocessing=(step,)), PictureInput("NCHW", 1, 3, 40, 20))
+    by_pillow = preprocessing_of(
+        PictureSteps(preprocessing=(step,), reader="pillow_imread"), PictureInput("NCHW", 1, 3, 20, 40)
+    )
     assert picture_facts(tmp_path / "p.jpg") == ("EXIF-rotated",)
     assert by_opencv(tmp_path / "p.jpg")[30, 10].tolist() == [255, 255, 255]
     assert by_pillow(tmp_path / "p.jpg")[10, 30].tolist() == [255, 255, 255]

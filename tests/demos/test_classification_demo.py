@@ -59,7 +59,15 @@ def test_json_is_all_that_stdout_has(demo, tiny, folder):
     status, out, err = demo("-i", folder, "--json", "-", "-topk", 3)
     report = json.loads(out)
     assert status == 0
-    assert set(report) == {"model", "device", "execution_devices", "images", "unreadable", "metrics"}
+    assert set(report) == {
+        "model",
+        "device",
+        "execution_devices",
+        "threshold",
+        "images",
+        "unreadable",
+        "metrics",
+    }
     assert (report["model"], report["device"], report["execution_devices"]) == (str(tiny.xml), "CPU", ["CPU"])
     assert report["unreadable"] == []
     for number, image in enumerate(report["images"]):
@@ -172,7 +180,7 @@ def test_errors_take_one_line(demo, tiny, folder, tmp_path):
     labels.write_text("a\nb\n")
     one_line_error(demo("-i", folder, "--labels", labels), "2 labels", "6 classes")
     one_line_error(demo("-i", folder, "-o", tmp_path / "one.png"), "many pictures", status=2)
-    one_line_error(demo("-i", folder, "--mean_values", "1", "2"), "three numbers", status=2)
+    one_line_error(demo("-i", folder, "--mean_values", "1", "2"), "for each channel", status=2)
     one_line_error(demo("-i", folder, "-nstreams", "GPU:1"), "-nstreams", status=2)
 
 

@@ -180,3 +180,43 @@ def test_resize_writes_into_the_buffer_itself(picture):
     buffer = np.zeros((1, 24, 32, 3), np.uint8)
     resize_into(picture(1), buffer[0])
     assert buffer.any()
+
+
+class TestChannels:
+    """A picture is read with as many channels as are asked for, whatever the file has."""
+
+    def test_grey_as_opencv_has_it(self, tmp_path):
+        image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+        for suffix in (".png", ".jpg"):
+            cv2.imwrite(str(tmp_path / f"p{suffix}"), image)
+            expected = cv2.imread(str(tmp_path / f"p{suffix}"), cv2.IMREAD_GRAYSCALE)
+            np.testing.assert_array_equal(read_image(tmp_path / f"p{suffix}", 1), expected)
+
+    @pytest.mark.parametrize("form", ["RGBA", "LA", "P", "RGB", "L", "16"])
+    def test_alpha_as_pillow_has_it(self, tmp_path, form):
+        from PIL import Image
+
+        rng, path = np.random.default_rng(0), tmp_path / "p.png"
+        if form == "16":
+            cv2.imwrite(str(path), rng.integers(0, 65536, (40, 30, 4), np.uint16))
+            expected = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) >> 8).astype(np.uint8)
+        else:
+            channels = {"LA": 2, "RGB": 3, "RGBA": 4}.get(form)
+            shape = (40, 30, channels) if channels else (40, 30)
+            image = Image.fromarray(rng.integers(0, 256, shape, np.uint8), None if form != "P" else "L")
+            image = image.convert("P") if form == "P" else image
+            image.save(path, **({"transparency": 7} if form == "P" else {}))
+            expected = np.asarray(Image.open(path).convert("RGBA"))[..., [2, 1, 0, 3]]
+        np.testing.assert_array_equal(read_image(path, 4), expected)
+
+    @pytest.mark.parametrize("suffix", [".png", ".webp"])
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_alpha_is_turned_as_the_colours_are(self, tmp_path, orientation, suffix):
+        from PIL import Image, ImageOps
+
+        image = Image.fromarray(np.random.default_rng(0).integers(1, 256, (40, 30, 4), np.uint8))
+        exif = Image.Exif()
+        exif[0x112] = orientation
+        image.save(tmp_path / f"p{suffix}", exif=exif, lossless=True)
+        expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / f"p{suffix}")))[..., [2, 1, 0, 3]]
+        np.testing.assert_array_equal(read_image(tmp_path / f"p{suffix}", 4), expected)

@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from omz.errors import InferenceError
+from omz.inference.picture_input import PictureInput
 from omz.inference.preparation import Preparation, apply_step, preprocessing_of
 from omz.zoo.step_effects import scaled_size, size_after
 from omz.zoo.steps import PictureSteps, Step
@@ -134,7 +135,8 @@ def test_whole_recipe_of_senet(tmp_path):
     image = noise(375, 500)
     cv2.imwrite(str(tmp_path / "p.png"), image)
     prepare = preprocessing_of(
-        steps_of({"type": "resize", "size": 256}, {"type": "crop", "size": 224}), (1, 3, 224, 224)
+        steps_of({"type": "resize", "size": 256}, {"type": "crop", "size": 224}),
+        PictureInput("NCHW", 1, 3, 224, 224),
     )
     expected = cv2.resize(image, (256, 256), interpolation=cv2.INTER_LINEAR)[16:240, 16:240]
     np.testing.assert_array_equal(prepare(tmp_path / "p.png"), expected)
@@ -158,20 +160,24 @@ def test_whole_recipe_of_gluon(tmp_path):
     left = round((341 - 224) / 2)
     expected = np.asarray(resized.crop((left, 16, left + 224, 240)))
     np.testing.assert_array_equal(
-        preprocessing_of(steps_of(*steps), (1, 3, 224, 224))(tmp_path / "p.png"), expected
+        preprocessing_of(steps_of(*steps), PictureInput("NCHW", 1, 3, 224, 224))(tmp_path / "p.png"), expected
     )
 
 
 def test_steps_that_do_not_fit_the_network_are_refused_at_once():
     with pytest.raises(InferenceError, match="becomes 227 x 227, and the network takes 224 x 224"):
-        preprocessing_of(steps_of({"type": "resize", "size": 227}), (1, 224, 224, 3))
+        preprocessing_of(steps_of({"type": "resize", "size": 227}), PictureInput("NHWC", 1, 3, 224, 224))
     with pytest.raises(InferenceError, match="cropped to the middle 50 %, a picture"):
-        preprocessing_of(steps_of({"type": "crop", "central_fraction": 0.5}), (1, 3, 224, 224))
+        preprocessing_of(
+            steps_of({"type": "crop", "central_fraction": 0.5}), PictureInput("NCHW", 1, 3, 224, 224)
+        )
 
 
 def test_auto_resize_takes_the_networks_size():
     image = noise(50, 70)
-    found = preprocessing_of(steps_of({"type": "auto_resize"}), (1, 3, 20, 24)).apply(image)
+    found = preprocessing_of(steps_of({"type": "auto_resize"}), PictureInput("NCHW", 1, 3, 20, 24)).apply(
+        image
+    )
     np.testing.assert_array_equal(found, cv2.resize(image, (24, 20)))
 
 
@@ -184,10 +190,13 @@ def test_without_pillow_the_way_to_it_is_told(monkeypatch):
     preparation.pillow.cache_clear()
     try:
         with pytest.raises(InferenceError, match=r"omz-toolkit\[accuracy\]"):
-            preprocessing_of(steps_of({"type": "resize", "size": 32, "use_pillow": True}), (1, 3, 32, 32))
+            preprocessing_of(
+                steps_of({"type": "resize", "size": 32, "use_pillow": True}),
+                PictureInput("NCHW", 1, 3, 32, 32),
+            )
         preprocessing_of(
             steps_of({"type": "resize", "size": 32}, {"type": "crop", "size": 32, "use_pillow": True}),
-            (1, 3, 32, 32),
+            PictureInput("NCHW", 1, 3, 32, 32),
         )
     finally:
         preparation.pillow.cache_clear()

@@ -11,24 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omz import console
-from omz.demos.common import drawing, options
+from omz.demos.common import drawing, options, text
 from omz.errors import InferenceError
-from omz.inference import arguments, statistics
-from omz.inference.ranking import probabilities, top_k
+from omz.inference import arguments, ranking, statistics
+from omz.inference.output import Output
+from omz.inference.ranking import probabilities, rank
 from omz.inference.statistics import Samples, Spread, StageLatencies, Timing, histogram, three_digits
 
 
-@pytest.mark.parametrize("module", [statistics, console, drawing, options, arguments])
+@pytest.mark.parametrize("module", [statistics, console, drawing, text, options, arguments, ranking])
 def test_examples_in_docstrings_hold(module):
     results = doctest.testmod(module)
     assert results.attempted
     assert not results.failed
 
 
-@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=50), st.integers(1, 60))
+def logits(count: int) -> Output:
+    return Output("scores", "logits", count, count)
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=50), st.integers(1, 60))
 def test_ranking_is_by_score_then_by_index(scores, k):
     labels = [f"class {index}" for index in range(len(scores))]
-    found = top_k(np.array(scores, np.float32), k, labels)
+    found = rank(np.array(scores, np.float32), logits(len(scores)), labels, k)
     by_hand = probabilities(np.array(scores, np.float32))
     order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
     assert [p.index for p in found] == order
@@ -37,16 +42,13 @@ def test_ranking_is_by_score_then_by_index(scores, k):
 
 
 def test_logits_are_ranked_where_their_probabilities_are_all_0():
-    assert [p.index for p in top_k(np.array([-500, -300, 900, -400], np.float32), 4, ["x"] * 4)] == [
-        2,
-        1,
-        3,
-        0,
-    ]
+    found = rank(np.array([-500, -300, 900, -400], np.float32), logits(4), ["x"] * 4, 4)
+    assert [p.index for p in found] == [2, 1, 3, 0]
 
 
 def test_equal_scores_come_in_the_order_of_their_indexes():
-    assert [p.index for p in top_k(np.full(7, 1 / 7, np.float32), 5, ["x"] * 7)] == [0, 1, 2, 3, 4]
+    found = rank(np.full(7, 1 / 7, np.float32), logits(7), ["x"] * 7, 5)
+    assert [p.index for p in found] == [0, 1, 2, 3, 4]
 
 
 def test_probabilities_are_left_alone_and_logits_get_a_softmax():

@@ -104,7 +104,9 @@ def test_readers_and_values(tmp_path):
     with pytest.raises(DescriptorError, match="'tf_imread'"):
         load_evaluation(write(tmp_path / "a.yml", reader="tf_imread"))
     with pytest.raises(DescriptorError, match="reading_flag"):
-        load_evaluation(write(tmp_path / "a.yml", reader={"type": "opencv_imread", "reading_flag": "gray"}))
+        load_evaluation(
+            write(tmp_path / "a.yml", reader={"type": "opencv_imread", "reading_flag": "unchanged"})
+        )
 
 
 @pytest.mark.parametrize(

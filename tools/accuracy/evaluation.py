@@ -234,7 +234,8 @@ def _load(
     if not classifier.numbered:
         return classifier
     names = dataset.classes.names
-    return replace(classifier, labels=names) if len(names) == len(classifier.labels) else classifier
+    fit = classifier.output.classes in (None, len(names))
+    return replace(classifier, labels=names) if fit else classifier
 
 
 def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
@@ -244,10 +245,10 @@ def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
         InferenceError: The dataset has a class that the network has not.
     """
     highest = max((sample.label for sample in dataset.samples), default=0)
-    if highest >= len(classifier.labels):
+    if classifier.output.classes is not None and highest >= classifier.output.classes:
         raise InferenceError(
-            f"{classifier.path}: has {len(classifier.labels)} classes; dataset {dataset.name!r} has class {highest}. "
-            "Is it a dataset for another model?"
+            f"{classifier.path}: has {classifier.output.classes} classes; dataset {dataset.name!r} has class "
+            f"{highest}. Is it a dataset for another model?"
         )
     for other in orders_of(dataset.labels)[1:] if dataset.labels else ():
         if classifier.labels == tuple(label.name for label in load_labels(other)):

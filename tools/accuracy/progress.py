@@ -108,6 +108,7 @@ def digest_of(classifier: Classifier, dataset: Dataset, prepare: Preparation, ra
     settings = [
         str(classifier.options),
         classifier.precision,
+        str(classifier.output),
         prepare.settings,
         ranks,
         [[str(sample.path), sample.label, *_state(sample.path)] for sample in dataset.samples],

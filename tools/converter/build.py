@@ -171,4 +171,4 @@ def _numbers(output: ov.Output) -> int | None:
     shape = output.get_partial_shape()
     if shape.rank.is_dynamic or len(shape) < 2 or any(size.is_dynamic for size in list(shape)[1:]):
         return None
-    return math.prod(size.get_length() for size in list(shape)[1:])
+    return int(math.prod(size.get_length() for size in list(shape)[1:]))

@@ -216,8 +216,8 @@ def _concat(walk: _Walk, node: ov.Node, _place: int) -> Fact:
 def _multiply(walk: _Walk, node: ov.Node, _place: int) -> Fact:
     left, right = node.input_value(0), node.input_value(1)
     divides = node.get_type_name() == "Divide"
-    if divides and (fact := _normalized(walk, left, right)):
-        return fact
+    if divides and (softmax := _normalized(walk, left, right)):
+        return softmax
     for value, other in ((left, right), (right, left)):
         factors = _constant(other)
         if factors is None or (divides and other is left):

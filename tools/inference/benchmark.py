@@ -94,6 +94,7 @@ def benchmark(
     truth = resolve(
         truth, classifier.labels, str(ground_truth) if isinstance(ground_truth, str | Path) else "truth"
     )
+    pictures.channels = classifier.channels
     listed, threshold = listing(classifier.output, top_k, threshold)
     if truth:  # counts every class, whatever its score
         listed, threshold = max(listed, *ACCURACY_KS), None

@@ -91,6 +91,7 @@ def classify(
     source = as_source(inputs)
     options = DeviceOptions(device) if isinstance(device, str) else device
     classifier = load_classifier(model, options, input_options, labels, output)
+    source.channels = classifier.channels
     listed, threshold = listing(classifier.output, top_k, threshold)
     pipeline = Pipeline(
         classifier, requests=requests, top_k=listed, threshold=threshold, keep_images=keep_images

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from omz.errors import InferenceError
 from omz.inference import opencv
 
-Image = NDArray[np.uint8]  # (height, width, 3), BGR
+Image = NDArray[np.uint8]  # (height, width, 3), BGR; (height, width) grey; (height, width, 4) BGR and alpha
 
 # fmt: off
 SUFFIXES = frozenset({
@@ -53,11 +53,16 @@ def is_regular(path: Path) -> bool:
     return True
 
 
-def read_image(path: Path) -> Image:
-    """Decode a picture; grey, alpha and 16-bit pictures come out as 8-bit BGR, turned as their EXIF data says.
+def read_image(path: Path, channels: int = 3) -> Image:
+    """Decode a picture, 8 bits for each channel, turned as its EXIF data says, whatever the file has.
+
+    Args:
+        path: Of the file.
+        channels: 3 for BGR; 1 for grey, as OpenCV's ``IMREAD_GRAYSCALE`` reads it (0.299 R + 0.587 G + 0.114 B; of a
+            JPEG its luma as it is stored); 4 for BGR and alpha, which is 255 where the picture has none.
 
     Returns:
-        (height, width, 3), uint8, BGR.
+        (height, width, 3) or (height, width, 4), for grey (height, width), uint8.
 
     Raises:
         InferenceError: The file is missing, too large, truncated or no picture.
@@ -71,14 +76,32 @@ def read_image(path: Path) -> Image:
         raise InferenceError(f"{path}: {error.strerror or error}") from error
     if not data.size:
         raise InferenceError(f"{path}: is empty")
-    return decode(data, str(path))
+    return decode(data, str(path), channels)
 
 
-def decode(data: NDArray[np.uint8], name: str) -> Image:
+def decode(data: NDArray[np.uint8], name: str, channels: int = 3) -> Image:
     """Decode the bytes of a picture file; ``name`` is for messages. See :func:`read_image`."""
+    if channels == 1:
+        return _decode(data, name, "IMREAD_GRAYSCALE")
+    colours = _decode(data, name, "IMREAD_COLOR")
+    if channels == 3:
+        return colours
+    whole = _decode(data, name, "IMREAD_UNCHANGED")
+    if whole.ndim < 3 or whole.shape[2] != 4:
+        return np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)])
+    if whole.dtype == np.uint16:
+        whole = (whole >> 8).astype(np.uint8)
+    # what is read with its alpha is not turned as the EXIF data says: one of the eight ways gives the same colours
+    for turned in (np.rot90(side, turns) for side in (whole, whole[:, ::-1]) for turns in range(4)):
+        if np.array_equal(turned[:, :, :3], colours):
+            return np.ascontiguousarray(turned)
+    raise InferenceError(f"{name}: its alpha cannot be told from its colours")
+
+
+def _decode(data: NDArray[np.uint8], name: str, flag: str) -> NDArray[Any]:
     cv2 = opencv.load()
     try:
-        image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image: Any = cv2.imdecode(data, getattr(cv2, flag))
     except cv2.error as error:
         if "MAX_IMAGE" in str(error):
             limit = f"{opencv.MAX_PIXELS >> 20} million pixels (OPENCV_IO_MAX_IMAGE_PIXELS changes that)"

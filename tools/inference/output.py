@@ -26,6 +26,7 @@ class Output:
     """What a network says of one picture.
 
     Attributes:
+        name: Of the output.
         kind: What its numbers are; see :mod:`omz.converter.outputs`.
         numbers: How many there are.
         classes: How many classes there are; None if it names classes and does not tell from how many.
@@ -33,6 +34,7 @@ class Output:
         claimed: The kind is what the IR says, and the graph does not show it.
     """
 
+    name: str
     kind: Kind
     numbers: int
     classes: int | None
@@ -148,4 +150,4 @@ def describe_output(network: ov.Model, recorded: str, path: Path) -> Output:
     kind = meaning.kind
     if numbers == 1 and kind == "probabilities":
         kind = "independent"
-    return Output(kind, numbers, classes, meaning.scores, claimed)
+    return Output(_names(port)[0], kind, numbers, classes, meaning.scores, claimed)

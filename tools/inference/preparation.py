@@ -6,6 +6,8 @@ The rules are those of Open Model Zoo's accuracy checker:
   down: ``greater`` lets the longer side follow (so the shorter gets the size), ``width`` the width, ``height`` the
   height, ``fit_to_window`` keeps both sides within the size. OpenCV's bilinear by default; Pillow's, which smooths
   when it makes smaller, with ``use_pillow``.
+* A picture for a network of one channel is grey from the start, as :func:`omz.inference.images.read_image` has it;
+  the steps ``bgr_to_gray`` and ``rgb_to_gray`` make it so where they stand. One of four channels keeps its alpha.
 * ``crop`` cuts from ``(side - size) // 2``; with ``use_pillow`` from ``round((side - size) / 2)``, halves to the even.
   What is too small is enlarged first by OpenCV, and filled with black by Pillow.
 """
@@ -26,13 +28,15 @@ from omz.errors import InferenceError
 from omz.files import read_bounded
 from omz.inference import opencv
 from omz.inference.images import MAX_FILE_BYTES, check_file, read_image
+from omz.inference.resizing import with_channels
 from omz.zoo.step_effects import crop_size, in_words, misfit, scaled_size
 from omz.zoo.steps import OPENCV_INTERPOLATIONS, PILLOW_INTERPOLATIONS
 
 if TYPE_CHECKING:
+    from omz.inference.picture_input import PictureInput
     from omz.zoo.steps import Crop, Normalization, PictureSteps, Resize, Step
 
-Picture = NDArray[Any]  # (height, width, 3), uint8, or float32 once it is normalized
+Picture = NDArray[Any]  # (height, width[, channels]), uint8, or float32 once it is normalized
 
 
 class Preparation:
@@ -42,10 +46,15 @@ class Preparation:
         steps: The reader and what is done after it.
         width: Of the network's input, in pixels.
         height: Of the network's input, in pixels.
+        channels: Of the network's input: 1 (grey), 3, or 4 (with alpha).
     """
 
-    def __init__(self, steps: PictureSteps, width: int, height: int) -> None:
-        self.steps, self.width, self.height = steps, width, height
+    def __init__(self, steps: PictureSteps, width: int, height: int, channels: int = 3) -> None:
+        self.steps, self.width, self.height, self.channels = steps, width, height, channels
+        self._by_pillow = steps.reader.type == "pillow_imread"
+        self._read_channels = (
+            1 if steps.reads_grey or (channels == 1 and not steps.makes_grey) else max(channels, 3)
+        )
 
     @property
     def normalized(self) -> bool:
@@ -55,7 +64,7 @@ class Preparation:
     @property
     def settings(self) -> str:
         """All that the result depends on, but for the picture."""
-        return f"{self.steps.to_text()} {self.width} {self.height}"
+        return f"{self.steps.to_text()} {self.width} {self.height} {self.channels}"
 
     @property
     def words(self) -> str:
@@ -63,14 +72,14 @@ class Preparation:
         return in_words(self.steps)
 
     def __call__(self, path: Path) -> Picture:
-        """Return (height, width, 3), uint8 or float32.
+        """Return (height, width, channels), uint8 or float32.
 
         Raises:
             InferenceError: The picture cannot be decoded, or comes out in another size.
         """
         check_file(path)
-        read = read_by_pillow if self.steps.reader.type == "pillow_imread" else read_image
-        image = self.apply(read(path))
+        read = read_by_pillow if self._by_pillow else read_image
+        image = self.apply(read(path, self._read_channels))
         height, width = image.shape[:2]
         if (height, width) != (self.height, self.width):
             raise InferenceError(
@@ -79,29 +88,45 @@ class Preparation:
         return image
 
     def apply(self, image: Picture) -> Picture:
-        """Run the steps on a decoded picture of any size."""
+        """Run the steps on a decoded picture of any size, of the channels that the reader gives."""
+        if self._read_channels == 1:
+            image = grey(image, rgb=self._by_pillow)
         for step in self.steps.preprocessing:
             image = apply_step(step, image, self.width, self.height)
-        return image
+        return image if image.ndim == 3 else image[:, :, np.newaxis]
+
+    def check_channels(self) -> None:
+        """Try the steps on a small picture.
+
+        Raises:
+            InferenceError: They give another number of channels than the network takes, or take another themselves.
+        """
+        blank = np.zeros((self.height, self.width, self._read_channels), np.uint8)
+        channels = self.apply(blank).shape[2]
+        if channels != self.channels:
+            raise InferenceError(
+                f"the preprocessing does not fit the model: it gives {channels} channels, and the network takes "
+                f"{self.channels}"
+            )
 
 
-def preprocessing_of(steps: PictureSteps, model_input_shape: Sequence[int]) -> Preparation:
+def preprocessing_of(steps: PictureSteps, picture: PictureInput) -> Preparation:
     """Return what makes a picture file the input of a network.
 
     Args:
         steps: Of its ``accuracy-check.yml`` or its IR.
-        model_input_shape: The network's, (1, 3, height, width) or (1, height, width, 3).
+        picture: What the network takes.
 
     Raises:
         InferenceError: The steps give another size than the network takes, or need Pillow, which is not installed.
     """
-    _, *sides = (int(side) for side in model_input_shape)
-    height, width = sides[1:] if sides[0] == 3 else sides[:2]
     if steps.needs_pillow:
         pillow()
-    if text := misfit(steps, (width, height)):
+    if text := misfit(steps, (picture.width, picture.height)):
         raise InferenceError(f"the preprocessing does not fit the model: {text}")
-    return Preparation(steps, width, height)
+    preparation = Preparation(steps, picture.width, picture.height, picture.channels)
+    preparation.check_channels()
+    return preparation
 
 
 def apply_step(step: Step, image: Picture, width: int, height: int) -> Picture:
@@ -116,8 +141,20 @@ def apply_step(step: Step, image: Picture, width: int, height: int) -> Picture:
             return crop(image, step)
         case "normalization":
             return normalize(image, step)
-        case _:  # of RGB and BGR, one becomes the other
-            return np.ascontiguousarray(image[:, :, ::-1])
+        case "bgr_to_gray" | "rgb_to_gray":
+            return grey(image, rgb=step.type == "rgb_to_gray")
+        case _:  # of RGB and BGR, one becomes the other; alpha stays the last, and grey is both
+            order = list(range(image.shape[2]))[2::-1] + [3][: image.shape[2] - 3] if image.ndim == 3 else []
+            return np.ascontiguousarray(image[:, :, order]) if order else image
+
+
+def grey(image: Picture, *, rgb: bool) -> Picture:
+    """Return a picture of 8 bits as grey, (height, width); ``rgb`` tells the order of its channels."""
+    if image.ndim == 3 and image.dtype != np.uint8:
+        raise InferenceError(
+            "the preprocessing makes a picture grey once it is normalized; it must do so before"
+        )
+    return with_channels(image[:, :, 2::-1] if rgb and image.ndim == 3 else image, 1)
 
 
 def resize(image: Picture, step: Resize) -> Picture:
@@ -187,14 +224,29 @@ def normalize(image: Picture, step: Normalization) -> Picture:
     """Subtract the mean and divide by the standard deviation, in float32."""
     values = image.astype(np.float32)
     if step.mean:
-        values -= np.array(step.mean, np.float32)
+        values -= _by_channel(step.mean, image)
     if step.std:
-        values /= np.array(step.std, np.float32)
+        values /= _by_channel(step.std, image)
     return values
 
 
-def read_by_pillow(path: Path) -> NDArray[np.uint8]:
+def _by_channel(numbers: Sequence[float], image: Picture) -> NDArray[np.float32]:
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if len(set(numbers)) == 1:
+        numbers = numbers[:1]
+    elif len(numbers) != channels:
+        raise InferenceError(
+            f"the preprocessing normalizes {len(numbers)} channels, and the picture has {channels}"
+        )
+    return np.array(numbers, np.float32)
+
+
+def read_by_pillow(path: Path, channels: int = 3) -> NDArray[np.uint8]:
     """Decode a picture with Pillow into RGB; it is not turned, whatever its EXIF data says.
+
+    Args:
+        path: Of the file.
+        channels: 3 for RGB, 1 for grey as Pillow's mode L has it, 4 for RGB and alpha.
 
     Raises:
         InferenceError: The file is missing, too large, truncated or no picture that Pillow reads.
@@ -203,7 +255,7 @@ def read_by_pillow(path: Path) -> NDArray[np.uint8]:
     content = read_bounded(path, MAX_FILE_BYTES, "picture", InferenceError)
     try:
         with module.open(BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]))
     except (OSError, ValueError, SyntaxError, EOFError, module.DecompressionBombError) as error:
         raise InferenceError(f"{path}: not decodable: {' '.join(str(error).split())[:200]}") from error
 

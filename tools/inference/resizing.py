@@ -41,8 +41,8 @@ def resize_into(image: Image, target: Image, resize_type: str = "standard") -> N
 def with_channels(image: Image, channels: int) -> Image:
     """Return a picture as grey, BGR, or BGR with alpha.
 
-    Grey is 0.299 R + 0.587 G + 0.114 B, rounded, as OpenCV's ``BGR2GRAY`` and ``IMREAD_GRAYSCALE`` have it; alpha that
-    is not there is 255, and alpha that is not wanted is left out.
+    Grey is 0.299 R + 0.587 G + 0.114 B, rounded, as OpenCV's ``BGR2GRAY`` has it; alpha that is not there is 255, and
+    alpha that is not wanted is left out.
 
     Args:
         image: (height, width) or (height, width, 1), (height, width, 3) or (height, width, 4).

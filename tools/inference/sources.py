@@ -35,7 +35,12 @@ def _itself(image: Image) -> Image:
 
 
 class Pictures:
-    """Picture files, decoded when their turn comes; ``kind`` is 'image' or 'folder'."""
+    """Picture files, decoded when their turn comes; ``kind`` is 'image' or 'folder'.
+
+    ``channels`` tells how they are decoded; see :func:`omz.inference.images.read_image`.
+    """
+
+    channels = 3
 
     def __init__(self, paths: Sequence[Path], kind: str = "folder") -> None:
         self.paths, self.kind, self.fps = tuple(paths), kind, 0.0
@@ -45,11 +50,13 @@ class Pictures:
 
     def __iter__(self) -> Iterator[Frame]:
         for path in self.paths:
-            yield Frame(str(path), 0, partial(read_image, path))
+            yield Frame(str(path), 0, partial(read_image, path, self.channels))
 
 
 class Video:
     """A video file or a camera (``kind`` 'video' or 'camera'); frames are decoded in order as they are asked for."""
+
+    channels = 3  # what OpenCV gives, whatever is asked for
 
     def __init__(self, source: str | int) -> None:
         self.kind = "camera" if isinstance(source, int) else "video"
@@ -96,6 +103,7 @@ class Arrays:
     """Pictures already in memory, (height, width, 3) uint8 BGR; named ``array 0``, ``array 1`` ..."""
 
     kind, fps = "folder", 0.0
+    channels = 3  # what they have, whatever is asked for
 
     def __init__(self, images: Sequence[Image]) -> None:
         self._images = images

@@ -5,7 +5,7 @@ The rules for sizes are those of Open Model Zoo's accuracy checker; :mod:`omz.in
 
 from __future__ import annotations
 
-from omz.zoo.steps import AutoResize, Crop, Normalization, PictureSteps, Resize, Step
+from omz.zoo.steps import AutoResize, Crop, Grey, Normalization, PictureSteps, Resize, Step
 
 #: Pictures that steps are tried on: lying, upright, square and small. (width, height) in pixels.
 TRIED_SIZES = ((500, 375), (375, 500), (640, 640), (20, 10))
@@ -80,6 +80,7 @@ def in_words(steps: PictureSteps) -> str:
     'resized to 256 by the shorter side'
     """
     words = ["read by Pillow"] if steps.reader.type == "pillow_imread" else []
+    words += ["read as grey"] if steps.reads_grey else []
     words += [_step_in_words(step) for step in steps.preprocessing]
     return ", ".join(words) or "as they are"
 
@@ -100,6 +101,8 @@ def _step_in_words(step: Step) -> str:
         return f"cropped to {width}" if width == height else f"cropped to {width} x {height}"
     if isinstance(step, Normalization):
         return "normalized"
+    if isinstance(step, Grey):
+        return "made grey"
     return "BGR turned into RGB" if step.type == "bgr_to_rgb" else "RGB turned into BGR"
 
 

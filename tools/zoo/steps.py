@@ -111,7 +111,7 @@ class Crop(_Sized):
 
 
 def _three_numbers(value: object) -> object:
-    """Read ``104, 117, 123``, ``127.5`` or a name of Open Model Zoo's as three numbers."""
+    """Read ``104, 117, 123``, ``127.5`` or a name of Open Model Zoo's as three numbers; a fourth is for alpha."""
     named = {"imagenet": (104.00698793, 116.66876762, 122.67891434), "cifar10": (125.307, 122.961, 113.8575)}
     if isinstance(value, str):
         if value.strip().lower() in named:
@@ -123,7 +123,7 @@ def _three_numbers(value: object) -> object:
 
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
-Channels = Annotated[tuple[_Finite, _Finite, _Finite], BeforeValidator(_three_numbers)]
+Channels = Annotated[tuple[_Finite, ...], Field(min_length=3, max_length=4), BeforeValidator(_three_numbers)]
 
 
 class Normalization(Section):
@@ -149,15 +149,32 @@ class SwapChannels(Section):
     type: Literal["bgr_to_rgb", "rgb_to_bgr"]
 
 
-Step = Annotated[Resize | AutoResize | Crop | Normalization | SwapChannels, Field(discriminator="type")]
-STEP_TYPES = ("resize", "auto_resize", "crop", "normalization", "bgr_to_rgb", "rgb_to_bgr")
+class Grey(Section):
+    """Make a colour picture grey, for a network of one channel."""
+
+    type: Literal["bgr_to_gray", "rgb_to_gray"]
+
+
+Step = Annotated[
+    Resize | AutoResize | Crop | Normalization | SwapChannels | Grey, Field(discriminator="type")
+]
+STEP_TYPES = (
+    "resize",
+    "auto_resize",
+    "crop",
+    "normalization",
+    "bgr_to_rgb",
+    "rgb_to_bgr",
+    "bgr_to_gray",
+    "rgb_to_gray",
+)
 
 
 class Reader(Section):
     """How a picture file is decoded: ``opencv_imread`` gives BGR, ``pillow_imread`` RGB."""
 
     type: Literal["opencv_imread", "pillow_imread"] = "opencv_imread"
-    reading_flag: Literal["color"] = "color"
+    reading_flag: Literal["color", "gray"] = "color"
     to_rgb: Literal[True] = True
 
 
@@ -194,6 +211,16 @@ class PictureSteps(Section):
             isinstance(step, Resize) and step.by_pillow for step in self.preprocessing
         )
 
+    @property
+    def reads_grey(self) -> bool:
+        """Whether the reader gives grey pictures."""
+        return self.reader.reading_flag == "gray"
+
+    @property
+    def makes_grey(self) -> bool:
+        """Whether a step makes pictures grey."""
+        return any(isinstance(step, Grey) for step in self.preprocessing)
+
     def to_text(self) -> str:
         """Return the form that an IR carries: compact JSON, the same for the same steps.
 
@@ -201,7 +228,8 @@ class PictureSteps(Section):
         '{"preprocessing":[{"size":224,"type":"crop"}],"reader":"opencv_imread"}'
         """
         steps = [step.model_dump(mode="json", exclude_defaults=True) for step in self.preprocessing]
-        content = {"reader": self.reader.type, "preprocessing": steps}
+        reader = self.reader.model_dump(mode="json", exclude_defaults=True)
+        content = {"reader": reader if "reading_flag" in reader else self.reader.type, "preprocessing": steps}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @classmethod
