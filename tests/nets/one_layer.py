@@ -33,7 +33,7 @@ def run_layer(
     parameters: str,
     *inputs: Any,
     blobs: Sequence[Any] = (),
-    free_axes: int = 0,
+    free_axes: int | Sequence[int] = 0,
     **options: Any,
 ) -> np.ndarray:
     """Convert a net of one layer and return its output for the inputs.
@@ -43,12 +43,13 @@ def run_layer(
         parameters: See :func:`one_layer`.
         inputs: Arrays, taken as float32.
         blobs: The layer's weights, taken as float32.
-        free_axes: So many axes of each input, from the first on, have no fixed size.
+        free_axes: The axes of each input that have no fixed size; or how many, from the first on.
         options: As for :func:`~nets.conversion.convert_net`.
     """
     arrays = [np.asarray(array, np.float32) for array in inputs]
     net = one_layer(kind, parameters, [array.shape for array in arrays])
-    shapes = [[-1] * len(array.shape[:free_axes]) + list(array.shape[free_axes:]) for array in arrays]
+    free = range(free_axes) if isinstance(free_axes, int) else free_axes
+    shapes = [[-1 if axis in free else size for axis, size in enumerate(array.shape)] for array in arrays]
     weights = {"y": [np.asarray(blob, np.float32) for blob in blobs]}
     model = convert_net(net, weights, input_shapes=shapes, **options)
     return run_model(model, {f"x{place}": array for place, array in enumerate(arrays)})["y"]

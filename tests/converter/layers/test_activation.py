@@ -57,7 +57,11 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize("free", [False, True], ids=["fixed", "free"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize(("kind", "parameters", "function"), FUNCTIONS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("kind", "parameters", "function"),
+    FUNCTIONS,
+    ids=[f"{kind}-{parameters}" for kind, parameters, _ in FUNCTIONS],
+)
 def test_functions_of_an_element(kind, parameters, function, shape, free):
     x = X.reshape(shape)
     result = run_layer(kind, parameters, x, free_axes=x.ndim if free else 0)

@@ -44,10 +44,10 @@ def lrn(x, size, alpha, beta, k, within):
     beta=st.sampled_from([0.75, 0.5, 1, 2.5, 0, -0.5]),
     k=st.sampled_from([1, 2, 1.5, 0.5, 0.01, 2.9]),
     region=st.sampled_from(["ACROSS_CHANNELS", "WITHIN_CHANNEL"]),
-    free_axes=st.sampled_from([0, 1, 4]),
+    free_axes=st.sampled_from([(), (0,), (0, 2, 3)]),
 )
-@example((1, 5, 3, 3), 5, 1e-4, 0.75, 1, "ACROSS_CHANNELS", 0)  # as AlexNet and GoogLeNet have it
-@example((1, 96, 5, 5), 5, 1e-4, 0.75, 2, "ACROSS_CHANNELS", 1)  # and AlexNet's paper
+@example((1, 5, 3, 3), 5, 1e-4, 0.75, 1, "ACROSS_CHANNELS", ())  # as AlexNet and GoogLeNet have it
+@example((1, 96, 5, 5), 5, 1e-4, 0.75, 2, "ACROSS_CHANNELS", (0,))  # and AlexNet's paper
 def test_lrn(shape, size, alpha, beta, k, region, free_axes):
     x = blob(*shape)
     text = f"local_size: {size} alpha: {alpha} beta: {beta} k: {k} norm_region: {region}"
@@ -90,6 +90,11 @@ def test_lrn_refuses(parameters, shape, error, said):
     with pytest.raises(error, match=r"layer 'y' \(LRN\)") as caught:
         run_layer("LRN", f"lrn_param {{ {parameters} }}", np.zeros(shape))
     assert said in str(caught.value)
+
+
+def test_lrn_needs_to_know_how_many_channels_there_are():
+    with pytest.raises(ShapeError, match=r"layer 'y' \(LRN\): needs fixed sizes"):
+        run_layer("LRN", "", np.zeros((1, 4, 3, 3)), free_axes=4)
 
 
 @pytest.mark.parametrize("free_axes", [0, 1, 4])

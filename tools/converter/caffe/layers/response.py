@@ -29,17 +29,18 @@ def translate_lrn(layer: Layer, inputs: Sequence[ov.Output]) -> list[ov.Output]:
 
     Args:
         layer: Reads all of ``lrn_param`` but the engine.
-        inputs: One tensor (N, C, H, W).
+        inputs: One tensor (N, C, H, W); C must be fixed, or OpenVINO (2026.4, on CPU) finds no kernel for some.
 
     Returns:
         One tensor of the same shape.
 
     Raises:
-        ShapeError: ``local_size`` is even, or too large, or the input has not 4 axes.
+        ShapeError: ``local_size`` is even, or too large, or the input has not 4 axes, or any number of channels.
         UnsupportedLayerError: ``k`` is neither integral nor positive.
     """
     expect_inputs(layer, inputs, 1)
     expect_rank(layer, inputs[0], 4)
+    static_dims(layer, inputs[0], [1])
     parameters = layer.params.lrn_param
     size, alpha, beta, k = parameters.local_size, parameters.alpha, parameters.beta, parameters.k
     if size % 2 != 1 or size >= 1 << 31:
