@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a small classifier, and pictures and a video for it."""
+"""What all tests share: the versions that they run with, a small classifier, and pictures and a video for it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,21 @@ from pathlib import Path
 
 import cv2
 import pytest
+from hypothesis import HealthCheck, settings
 
 from nets.tiny_classifier import TinyNet, build, draw_picture
+from versions import installed
+
+# Examples are the same each time, and no matter of how busy the machine is.
+settings.register_profile(
+    "omz", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("omz")
+
+
+def pytest_report_header() -> str:
+    """Say what the results hold for."""
+    return "packages: " + ", ".join(f"{name} {version}" for name, version in installed().items())
 
 
 @pytest.fixture(scope="session")

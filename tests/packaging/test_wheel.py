@@ -12,17 +12,8 @@ REPO = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    # Built from a copy of what git tracks, so that neither build leftovers nor untracked files can hide a fault.
-    source = folder / "source"
-    source.mkdir()
-    archive = folder / "source.tar"
-    subprocess.run(["git", "-C", REPO, "ls-files", "-z"], check=True, stdout=(folder / "list").open("wb"))
-    subprocess.run(
-        ["tar", "-C", REPO, "--null", "-T", folder / "list", "-cf", archive], check=True, capture_output=True
-    )
-    subprocess.run(["tar", "-C", source, "-xf", archive], check=True)
     subprocess.run(
         [
             sys.executable,

@@ -171,7 +171,7 @@ def refusal(path: Path) -> str:
     derandomize=True,
     deadline=None,
     max_examples=300,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_content_is_an_evaluation_or_one_line(tmp_path, entry, datasets):
     path = tmp_path / "a.yml"

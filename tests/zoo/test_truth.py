@@ -55,7 +55,7 @@ def test_number_signs(tmp_path):
     derandomize=True,
     deadline=None,
     max_examples=300,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_bytes_are_a_list_or_an_error(tmp_path, content, name):
     path = tmp_path / name
