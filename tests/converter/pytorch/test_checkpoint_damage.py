@@ -89,7 +89,11 @@ def read_or_refused(path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_random_mutations(path, file, data):
     content = bytearray((FIXTURES / file).read_bytes())
@@ -100,14 +104,22 @@ def test_random_mutations(path, file, data):
     read_or_refused(path, bytes(content))
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=500,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(body=st.binary(max_size=60), in_zip=st.booleans())
 def test_random_programs(path, body, in_zip):
     pickled = program(body, 4)
     read_or_refused(path, zip_file(pickled, {"0": floats(8)}) if in_zip else legacy_file(pickled))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     content=st.binary(max_size=100), head=st.sampled_from([b"", b"PK\x03\x04", b"\x80\x02", bytes(8) + b"{"])
 )
