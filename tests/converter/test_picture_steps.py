@@ -95,7 +95,7 @@ def test_an_accuracy_check_file_says_it(files, tmp_path):
         (["--crop", "31"], 1, "becomes 31 x 31, and the network takes 32 x 32"),
         (["--resize", "0"], 2, "expected pixels, such as 224 or 320x240"),
         (["--resize", "256,256"], 2, "expected pixels"),
-        (["--resize", "99999"], 2, "less than or equal to 16384"),
+        (["--resize", "99999"], 2, "a number of at most 16384"),
         (["--interpolation", "bicubic"], 2, "--interpolation goes with --resize"),
         (["--pillow"], 2, "--pillow goes with"),
         (["--resize", "32x32", "--interpolation", "bicubik"], 2, "Did you mean bicubic?"),

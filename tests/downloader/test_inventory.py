@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -227,4 +228,4 @@ def test_a_file_that_may_not_be_read(zoo: Zoo, server: Loopback) -> None:
     folder = zoo.add("net", file(zoo, server, "a.bin"))
     assert zoo.run().status == 0
     (folder / "a.bin").chmod(0)
-    assert states(zoo) == (1, {"a.bin": "corrupt cannot be read: Permission denied"})
+    assert states(zoo) == (1, {"a.bin": f"corrupt cannot be read: {os.strerror(errno.EACCES)}"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import errno
+import os
 import re
 import time
 from pathlib import Path
@@ -77,7 +79,7 @@ REPLACED = [
         "'checksum' (SHA-384), a 'sha256' or a 'sha256_prefix'",
     ),
     ("size: 12", "size: unknown", "files[0].size", None),
-    ("size: 12", "size: Unknown", "files[0].size", "expected a valid integer, got 'Unknown'"),
+    ("size: 12", "size: Unknown", "files[0].size", "expected a whole number, got 'Unknown'"),
     ("size: 12", "size:", "files[0].size", "expected a number of bytes, or 'unknown', got nothing"),
     ("sha256: " + "5a" * 32, "sha256_prefix: 90CF2d6e", "files[0].sha256_prefix", None),
     (
@@ -86,7 +88,7 @@ REPLACED = [
         "files[0].sha256_prefix",
         "8 hexadecimal digits or more",
     ),
-    ("sha256: " + "5a" * 32, "sha256_prefix: 12345678", "files[0].sha256_prefix", "expected a valid string"),
+    ("sha256: " + "5a" * 32, "sha256_prefix: 12345678", "files[0].sha256_prefix", "expected text"),
     (
         "$type: bundled\n        path: files/net.caffemodel",
         "$type: huggingface\n        repo: timm/net.in1k\n        filename: model.safetensors",
@@ -115,12 +117,12 @@ REPLACED = [
         "framework: caffe\n",
         "framework: pytorch\npytorch: {block: basic, layers: [2, 0, 2]}\n",
         "pytorch.layers[1]",
-        "expected greater than or equal to 1",
+        "expected a number of at least 1",
     ),
-    ("size: 12", "size: '12'", "files[0].size", "expected a valid integer, got '12'"),
-    ("size: 12", "size: true", "files[0].size", "expected a valid integer, got True"),
-    ("size: 12", "size: 12.0", "files[0].size", "expected a valid integer, got 12.0"),
-    ("size: 12", "size: -1", "files[0].size", "expected greater than or equal to 0"),
+    ("size: 12", "size: '12'", "files[0].size", "expected a whole number, got '12'"),
+    ("size: 12", "size: true", "files[0].size", "expected a whole number, got True"),
+    ("size: 12", "size: 12.0", "files[0].size", "expected a whole number, got 12.0"),
+    ("size: 12", "size: -1", "files[0].size", "expected a number of at least 0"),
     ("size: 12", "size: 0x" + "f" * 9000, "files[0].size", "a huge number"),
     ("size: 12", "size: 12:59:59", "files[0].size", None),  # a valid YAML 1.1 number: 12 h in seconds
     ("5a" * 32, "5a" * 31, "files[0].sha256", "expected 64 hexadecimal digits (SHA-256), got '5a5a"),
@@ -130,10 +132,10 @@ REPLACED = [
         "google_drive",
         "one_drive",
         "files[1].source",
-        "expected a '$type' of 'http', 'google_drive', 'bundled'",
+        "expected a '$type' of ",
     ),
     ("      $type: google_drive\n", "", "files[1].source", "expected a mapping with the key '$type'"),
-    ("regex_replace", "sed", "postprocessing[0]", "expected a '$type' of 'regex_replace', 'unpack_archive'"),
+    ("regex_replace", "sed", "postprocessing[0]", "expected a '$type' of "),
     ("abc-DEF_123", "abc/../x", "files[1].source.id", "expected letters, digits"),
     (
         "https://example.com/net.prototxt",
@@ -142,7 +144,7 @@ REPLACED = [
         "expected an address such as",
     ),
     ("https://example.com/net.prototxt", "https:///x", "files[0].source", "expected an address"),
-    ("https://example.com/net.prototxt", "[]", "files[0].source", "at least 1 item"),
+    ("https://example.com/net.prototxt", "[]", "files[0].source", "expected 1 or more entries, got a list"),
     ("source: https://example.com/net.prototxt", "source: 3", "files[0].source", "got 3"),
     ("files/net.caffemodel", "../net.caffemodel", "files[1].original_source[1].path", "without '..'"),
     ("name: net.prototxt", "name: ../net.prototxt", "files[0].name", "without '..', got '../net.prototxt'"),
@@ -158,41 +160,46 @@ REPLACED = [
     ("name: net.prototxt", "name: net.caffemodel.orig", "", "expected each file once; 'net.caffemodel.orig'"),
     ("name: net.prototxt", "name: NET.caffemodel/x", "", "'NET.caffemodel' to be a file or a folder"),
     ("name: net.prototxt", "name: a/.omz.lock", "", "no file of the toolkit's own names; got 'a/.omz.lock'"),
-    ("'dim: (10)'", f"'{'a' * 1001}'", "postprocessing[0].pattern", "at most 1000 characters"),
+    (
+        "'dim: (10)'",
+        f"'{'a' * 1001}'",
+        "postprocessing[0].pattern",
+        "expected text of at most 1000 characters",
+    ),
     ("file: net.prototxt", "file: ../../x", "postprocessing[0].file", "without '..'"),
-    ("'dim: (10)'", "'dim: (10'", "postprocessing[0].pattern", "expected a regular expression (missing )"),
+    ("'dim: (10)'", "'dim: (10'", "postprocessing[0].pattern", "expected a regular expression ("),
     ("'dim: 1'", "'dim: \\2'", "postprocessing[0]", "expected a 'replacement' that fits the pattern"),
     (
         "gztar",
         "rar",
         "postprocessing[1].format",
-        "expected 'zip', 'tar', 'gztar', 'bztar' or 'xztar', got 'rar'",
+        "got 'rar'",
     ),
     ("framework: caffe", "framework: coffee", "framework", "got 'coffee'"),
     ("task_type: classification", "task_type: thinking", "task_type", "'classification'"),
     ("task_type: classification", "task_type: {a: b}", "task_type", "got a mapping"),
-    ("quantizable: yes", "quantizable: 1", "quantizable", "expected a valid boolean, got 1"),
+    ("quantizable: yes", "quantizable: 1", "quantizable", "expected yes or no, got 1"),
     (
         "shape: [1, 3, 8, 8]",
         "shape: [1, 3, 8, x]",
         "input_info[0].shape[3]",
-        "expected a valid integer, got 'x'",
+        "expected a whole number, got 'x'",
     ),
-    ("shape: [1, 3, 8, 8]", "shape: 8", "input_info[0].shape", "expected a valid list, got 8"),
+    ("shape: [1, 3, 8, 8]", "shape: 8", "input_info[0].shape", "expected a list, got 8"),
     ("labels: [cat, dog]", "labels: 5", "model_info.labels", "list of class names, or the name of a list"),
     ("labels: [cat, dog]", "labels: ../x", "model_info.labels", "or the name of a list in models/labels"),
     ("labels: [cat, dog]", "labels: [cat, 5]", "model_info.labels", "list of class names"),
-    ("  top1: 81", "  top1: 181", "specification.top1", "less than or equal to 100"),
-    ("  gflops: 1.5", "  gflops: .inf", "specification.gflops", "finite number"),
-    ("  gflops: 1.5", "  gflops: .nan", "specification.gflops", "finite number"),
+    ("  top1: 81", "  top1: 181", "specification.top1", "expected a number of at most 100"),
+    ("  gflops: 1.5", "  gflops: .inf", "specification.gflops", "expected a finite number"),
+    ("  gflops: 1.5", "  gflops: .nan", "specification.gflops", "expected a finite number"),
     (
         "  top5: 99.25",
         "  top5: 2024-02-29",
         "specification.top5",
-        "expected a valid number, got datetime.date",
+        "expected a number, got datetime.date",
     ),
-    ("files:\n", "1: 2\nfiles:\n", "", "keys should be strings"),
-    ("files:\n", "? [a, b]\n: c\nfiles:\n", "", "is not YAML: found unhashable key"),
+    ("files:\n", "1: 2\nfiles:\n", "", "expected keys that are text, got "),
+    ("files:\n", "? [a, b]\n: c\nfiles:\n", "", "is not YAML: "),
     (
         "description: A net",
         "description: A net\ndescription: B",
@@ -207,7 +214,7 @@ REPLACED = [
         "",
         "'conversion_to_onnx_args' with",
     ),
-    ("framework: caffe", "framework: caffe\nquantized: INT4", "quantized", "expected 'INT8', got 'INT4'"),
+    ("framework: caffe", "framework: caffe\nquantized: INT4", "quantized", "got 'INT4'"),
 ]
 
 
@@ -280,14 +287,14 @@ HOSTILE = {
     "list": (b"- a\n- b\n", "expected a mapping with keys such as 'description' and 'files', got a list"),
     "text": (b"hello", "expected a mapping with keys such as 'description' and 'files', got 'hello'"),
     "not YAML": (b"a: [b\nc: d", "line 2: is not YAML: "),
-    "tab": (b"a:\n\tb: c", "line 2: is not YAML: found character that cannot start any token"),
+    "tab": (b"a:\n\tb: c", "line 2: is not YAML: "),
     "binary": (bytes(range(256)) * 64, "is not YAML: "),
     "utf-8 broken": (b"description: \xff\xfe", "is not YAML: "),
-    "two documents": (b"a: b\n---\nc: d\n", "is not YAML: but found another document"),
-    "no such date": (b"description: 2001-99-99\n", "is not YAML: month must be in 1..12"),
-    "too many digits": (b"size: " + b"9" * 5000, "is not YAML: Exceeds the limit"),
+    "two documents": (b"a: b\n---\nc: d\n", "is not YAML: "),
+    "no such date": (b"description: 2001-99-99\n", "is not YAML: "),
+    "too many digits": (b"size: " + b"9" * 5000, "is not YAML: "),
     "slow number": (b"size: 1" + b":59" * 80_000, "expected no value longer than 16384 characters"),
-    "huge key": (b"? 0x" + b"f" * 9000 + b"\n: 1", "keys should be strings"),
+    "huge key": (b"? 0x" + b"f" * 9000 + b"\n: 1", "expected keys that are text, got "),
     "long line as key": (b"x" * 9000 + b": 1", "is not YAML: "),
     "long key": (b"? " + b"x" * 9000 + b"\n: 1", "is not a known key here"),
     "2 MB": (b"# comment\n" * 210_000, "larger than 262144 bytes; that is no descriptor"),
@@ -368,7 +375,7 @@ def test_text_that_looks_like_an_alias_is_text(good, write, root, text):
 def test_unreadable_descriptor(write, root):
     folder = root / "public/net/model.yml"
     folder.mkdir(parents=True)
-    assert refusal(folder, root) == "cannot be read: Is a directory"
+    assert refusal(folder, root) == f"cannot be read: {os.strerror(errno.EISDIR)}"
 
 
 ODD_VALUES = st.recursive(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -88,5 +90,5 @@ def test_malformed_list_names_file_and_line(tmp_path, content, line, words):
 
 
 def test_missing_list(tmp_path):
-    with pytest.raises(DescriptorError, match="cannot be read: No such file"):
+    with pytest.raises(DescriptorError, match=f"cannot be read: {os.strerror(errno.ENOENT)}"):
         parse_labels(tmp_path / "none.txt")

@@ -15,6 +15,33 @@ from omz.zoo.schema import known_keys
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+#: What is expected where a bound does not hold, by pydantic's name of that. The words are ours in any version of it.
+_BOUNDS = {
+    "greater_than": "a number greater than {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number less than {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "finite_number": "a finite number",
+    "string_too_short": "text of {min_length} or more characters",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "too_short": "{min_length} or more entries",
+    "too_long": "at most {max_length} entries",
+    "literal_error": "{expected}",
+    "invalid_key": "keys that are text",
+}
+#: What is expected in place of a value of another kind, by how pydantic's names begin.
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "yes or no",
+    "string": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+}
+
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
@@ -77,8 +104,11 @@ def _message(problem: ErrorDetails) -> str:
         return f"expected a '$type' of {context['expected_tags']}, got {_shown(context['tag'])}"
     if kind == "union_tag_not_found":
         return "expected a mapping with the key '$type'"
-    expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
-    return f"{expected[:1].lower()}{expected[1:]}, got {_shown(problem['input'])}"
+    if kind == "value_error":  # what our own validators say
+        return f"{context['error']}, got {_shown(problem['input'])}"
+    kinds = (words for prefix, words in _KINDS.items() if kind.startswith(prefix))
+    expected = _BOUNDS[kind].format_map(context) if kind in _BOUNDS else next(kinds, problem["msg"])
+    return f"expected {expected}, got {_shown(problem['input'])}"
 
 
 def _shown(value: object) -> str:
