@@ -235,10 +235,10 @@ def _collected(what: str, failed: list[str]) -> Iterator[None]:
 
 
 def _dataset(evaluation: Evaluation, irs: dict[str, Path | None], args: argparse.Namespace) -> Dataset:
-    from omz.accuracy.datasets import classes_of, open_dataset, take
+    from omz.accuracy.datasets import classes_of, open_dataset, take, take_stated
     from omz.accuracy.definitions import load_definition
 
-    definition = load_definition(evaluation.dataset, args.definitions)
+    definition = load_definition(evaluation.dataset, args.definitions, evaluation.own)
     dataset = open_dataset(
         definition,
         args.source,
@@ -246,7 +246,9 @@ def _dataset(evaluation: Evaluation, irs: dict[str, Path | None], args: argparse
         label_order=args.label_order,
         annotations=args.annotations,
     )
-    return take(dataset, args.subsample(len(dataset.samples)), args.seed)
+    if count := args.subsample(len(dataset.samples)):
+        return take(dataset, count, args.seed)
+    return take_stated(dataset, definition)
 
 
 def _measure(

@@ -12,23 +12,22 @@ Indexes in a list are those of some order of the classes, not always the network
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from omz.accuracy.class_folders import class_pictures, find_class_folders
+from omz.accuracy.conversions import FolderConversion, ListConversion, Packed
+from omz.accuracy.dataset_labels import dataset_labels, reconcile
 from omz.accuracy.definitions import Definition
-from omz.command import printable
+from omz.accuracy.packed_pictures import packed_pictures
+from omz.accuracy.places import locator
 from omz.errors import InferenceError
-from omz.inference.images import is_regular
 from omz.zoo import catalogue
 from omz.zoo.class_list import ClassList
 from omz.zoo.truth import read_truth
 
 #: Names that lists of pictures and classes usually have, beside the one in the definition.
 LIST_NAMES = ("val.txt", "val15.txt", "ILSVRC2017_val.txt", "LOC_val_solution.csv", "val.csv", "labels.csv")
-#: So many entries of a list are tried to find out where its pictures are.
-TRIED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +136,20 @@ def open_dataset(
     if source.is_file():
         annotations, source = annotations or source, source.parent
     found = annotations or _find_list(source, definition)
+    classes, stated = reconcile(classes, dataset_labels(definition, source), definition.name)
+    conversion = definition.annotation_conversion
     if found:
-        truth = read_truth(found, classes, label_order)
+        truth = read_truth(found, classes, label_order or stated)
         classes, order, notes = truth.classes, truth.order, truth.notes
-        locate = _locator(found, list(truth.labels), source, definition, source_option)
+        locate = locator(found, list(truth.labels), _folders_of(definition, source), source, source_option)
         pictures = [(locate(name), label) for name, label in truth.labels.items()]
+    elif isinstance(conversion, Packed):
+        packed, note = packed_pictures(conversion, source, definition.data_source, classes)
+        order, notes = "", (note,)
+        pictures = [(path, classes.first + place) for path, place in packed]
     else:
-        places = (source, source / "val", source / (definition.data_source or "val"))
+        folder = source / conversion.data_dir if isinstance(conversion, FolderConversion) else source
+        places = (folder, source, source / "val", source / (definition.data_source or "val"))
         lists = ", ".join(dict.fromkeys([definition.annotation_file or "val.txt", *LIST_NAMES]))
         folders = find_class_folders(source, places, classes, f"or a list ({lists}; -a FILE for others)")
         classes, order, notes = folders.classes, "", (folders.note,)
@@ -182,6 +188,17 @@ def take(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
     return replace(dataset, samples=tuple(dataset.samples[place] for place in chosen))
 
 
+def take_stated(dataset: Dataset, definition: Definition) -> Dataset:
+    """Return as many samples as the definition says, all where it says nothing."""
+    if not (stated := definition.subsample_size):
+        return dataset
+    total = len(dataset.samples)
+    count = max(1, total * int(stated[:-1]) // 100) if stated.endswith("%") else int(stated)
+    if definition.shuffle:
+        return take(dataset, count, definition.subsample_seed)
+    return replace(dataset, samples=dataset.samples[:count])
+
+
 def choose(total: int, count: int, seed: int = 0) -> list[int]:
     """Return ``count`` places of ``total`` chosen at random, in their order; all for 0 or where there are no more."""
     if not 0 < count < total:
@@ -201,6 +218,13 @@ def _source(definition: Definition, source: Path | None, option: str) -> Path:
     return source
 
 
+def _folders_of(definition: Definition, source: Path) -> list[Path]:
+    """Return the folders that the pictures of a list may be in, beside its own."""
+    conversion = definition.annotation_conversion
+    images = conversion.images_dir if isinstance(conversion, ListConversion) else ""
+    return [source / name for name in (definition.data_source, images, "", "val", "images")]
+
+
 def _find_list(source: Path, definition: Definition) -> Path | None:
     """Return the list of pictures and classes in a folder, None if there is none.
 
@@ -210,33 +234,11 @@ def _find_list(source: Path, definition: Definition) -> Path | None:
     own = source / definition.annotation_file
     if definition.annotation_file and own.is_file():
         return own
+    if not isinstance(definition.annotation_conversion, ListConversion):
+        return None
     found = [source / name for name in LIST_NAMES if (source / name).is_file()]
     if len(found) > 1:
         raise InferenceError(
             f"{source}: holds several lists of classes, {', '.join(path.name for path in found)}. Choose one with -a."
         )
     return found[0] if found else None
-
-
-def _locator(
-    where: Path, names: Sequence[str], source: Path, definition: Definition, option: str
-) -> Callable[[str], Path]:
-    """Find out which folder a list's names are relative to, and whether with their folders.
-
-    Raises:
-        InferenceError: None of the first pictures is anywhere.
-    """
-    folders = [source / definition.data_source, source, source / "val", source / "images", where.parent]
-    bare = any(not Path(name).suffix for name in names)
-    suffixes = ("", ".JPEG", ".jpg", ".png") if bare else ("",)
-    for listed in names[:TRIED]:
-        for folder in folders:
-            for name in (listed, Path(listed).name):
-                for suffix in suffixes:
-                    if is_regular(folder / (name + suffix)):
-                        flat = name != listed
-                        return lambda text: folder / ((Path(text).name if flat else text) + suffix)
-    raise InferenceError(
-        f"{where}: its pictures, such as {printable(names[0][:80])}, are not in {source}. "
-        f"Give the folder that they are in with {option}, and the list with -a."
-    )

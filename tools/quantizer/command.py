@@ -202,7 +202,7 @@ def _pictures(
     from omz.accuracy.definitions import load_definition
     from omz.quantizer.pictures import find_pictures
 
-    definition = load_definition(evaluation.dataset, args.definitions)
+    definition = load_definition(evaluation.dataset, args.definitions, evaluation.own)
     if args.dataset_dir is None and not definition.bundled:
         raise UsageError(
             f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --dataset_dir"

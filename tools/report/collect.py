@@ -106,24 +106,24 @@ def find_dataset(
         InferenceError: It is not of a known form.
         UsageError: There is a list, but no pictures.
     """
-    from omz.accuracy.datasets import classes_of, open_dataset
+    from omz.accuracy.datasets import classes_of, open_dataset, take, take_stated
     from omz.accuracy.definitions import load_definition
 
-    definition = load_definition(evaluation.dataset)
+    definition = load_definition(evaluation.dataset, own=evaluation.own)
     if options.dataset is None and not definition.bundled:
         if options.annotations:
             raise UsageError("--annotations: give the folder of the pictures, too, with --source")
         return None
     if isinstance(labels := model.model_info.labels, str):  # of an IR that was converted without them
         definition = definition.model_copy(update={"labels": labels})
-    return open_dataset(
+    dataset = open_dataset(
         definition,
         options.dataset,
         classes=classes_of(definition, next(iter(irs.values()))),
-        subsample=options.subsample,
         annotations=options.annotations,
         label_order=options.label_order,
     )
+    return take(dataset, options.subsample) if options.subsample else take_stated(dataset, definition)
 
 
 def quantization(xml: Path) -> dict[str, str]:

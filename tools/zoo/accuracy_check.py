@@ -26,6 +26,19 @@ _log = logging.getLogger(__name__)
 LAUNCHER_NAMES = {"openvino": ("openvino", "dlsdk")}
 
 
+#: What an entry may say of its dataset, in place of a file of definitions; see :mod:`omz.accuracy.definitions`.
+OWN = (
+    "annotation",
+    "annotation_conversion",
+    "data_source",
+    "dataset_meta",
+    "labels",
+    "shuffle",
+    "subsample_seed",
+    "subsample_size",
+)
+
+
 class DatasetUse(Section):
     """The dataset that a model is measured on, and how."""
 
@@ -38,12 +51,21 @@ class DatasetUse(Section):
 
 
 class Evaluation(Section):
-    """What one entry of an ``accuracy-check.yml`` asks for."""
+    """What one entry of an ``accuracy-check.yml`` asks for.
+
+    Attributes:
+        model: Name of the network.
+        dataset: Name of the dataset.
+        steps: How a picture becomes input.
+        metrics: What is measured.
+        own: What the entry says of the dataset itself, as it stands there.
+    """
 
     model: str
     dataset: str
     steps: PictureSteps = PictureSteps()
     metrics: Metrics = ()
+    own: dict[str, Any] = {}
 
     @property
     def references(self) -> dict[int, float]:
@@ -113,6 +135,7 @@ def load_evaluation(path: Path, launcher: str = "openvino", name: str = "") -> E
         dataset=use.name,
         steps=PictureSteps(reader=use.reader, preprocessing=use.preprocessing),
         metrics=use.metrics,
+        own={key: value for key, value in fitting[0]["datasets"][0].items() if key in OWN},
     )
 
 
