@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from omz.accuracy.arguments import add_label_order_argument
 from omz.command import SUCCESS, add_common_arguments, run
 from omz.demos.common.options import resolution
 from omz.inference import arguments
@@ -15,6 +16,7 @@ from omz.parser import Parser
 
 if TYPE_CHECKING:
     from omz.demos.common.display import Window
+    from omz.inference.ground_truth import GroundTruth
     from omz.inference.pipeline import Outcome
 
 DEFAULT_SECONDS = 10
@@ -34,9 +36,12 @@ def build_parser() -> Parser:
     group.add_argument(
         "-gt",
         "--ground_truth",
+        "--annotations",
         metavar="FILE",
-        help="lines './<picture> <class index>'; -1 is the class 'other'",
+        help="list of the pictures and their classes, as accuracy_check takes it: lines './<picture> <class index>' "
+        "(-1 is the class 'other'), or CSV; or a folder with a folder for each class",
     )
+    add_label_order_argument(group)
     group.add_argument(
         "-nt", "--num_top", type=arguments.positive, metavar="N", help="top results (default: 5)"
     )
@@ -105,12 +110,13 @@ def _demo(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {args.output}: expected a picture file, one of {', '.join(PICTURE_SUFFIXES)}")
     window = open_window("classification_benchmark_demo", no_show=args.no_show)
     try:
+        truth = _truth(args)
         report = benchmark(
             args.model,
             args.input,
             device=arguments.device_options(args),
             labels=args.labels,
-            ground_truth=args.ground_truth,
+            ground_truth=truth,
             input_options=arguments.input_options(args),
             top_k=args.num_top,
             threshold=args.threshold,
@@ -120,7 +126,7 @@ def _demo(args: argparse.Namespace) -> int:
             requests=args.num_infer_requests,
             classify_at_least=MAX_TILES if args.output else 0,
             keep_images=window is not None,
-            on_outcome=_shower(window, args) if window else None,
+            on_outcome=_shower(window, truth, args) if window else None,
         )
     finally:
         if window:
@@ -134,15 +140,24 @@ def _demo(args: argparse.Namespace) -> int:
     return SUCCESS
 
 
-def _shower(window: Window, args: argparse.Namespace) -> Callable[[Outcome], bool]:
+def _truth(args: argparse.Namespace) -> GroundTruth | None:
+    from omz.inference.classes import network_classes
+    from omz.inference.ground_truth import find_truth
+
+    if not args.ground_truth:
+        return None
+    classes = network_classes(
+        args.model, args.labels, inputs=arguments.input_options(args), output=args.output_name
+    )
+    return find_truth(args.ground_truth, classes, args.label_order)
+
+
+def _shower(window: Window, truth: GroundTruth | None, args: argparse.Namespace) -> Callable[[Outcome], bool]:
     """Return what shows outcomes in the window and tells whether to go on."""
     from omz.demos.classification_benchmark_demo.grid import LiveGrid
-    from omz.inference.ground_truth import read_ground_truth
     from omz.inference.statistics import three_digits
 
-    grid = LiveGrid(
-        args.resolution, read_ground_truth(args.ground_truth) if args.ground_truth else {}, args.threshold
-    )
+    grid = LiveGrid(args.resolution, truth, args.threshold)
     began = shown = perf_counter()
     count = 0
 

@@ -16,6 +16,7 @@ from omz.inference.statistics import three_digits
 
 if TYPE_CHECKING:
     from omz.inference.benchmark_report import Report
+    from omz.inference.ground_truth import GroundTruth
     from omz.inference.pipeline import Outcome
     from omz.inference.ranking import Prediction
 
@@ -27,14 +28,14 @@ def make_item(
     source: str,
     kind: str,
     predictions: Sequence[Prediction],
-    truth: dict[str, int],
+    truth: GroundTruth | None,
     threshold: float | None,
 ) -> SheetItem:
     """Return the tile of one picture; the best class decides on its colour.
 
     Where several classes may hold, and the truth is not known, all of them are named.
     """
-    index = truth.get(Path(source).name)
+    index = truth.of(source) if truth else None
     if not predictions:
         return SheetItem(image, none_above(THRESHOLD if threshold is None else threshold))
     best = predictions[0]
@@ -66,7 +67,9 @@ def draw_grid(report: Report, size: tuple[int, int]) -> Image:
 class LiveGrid:
     """The last pictures of a running benchmark, drawn at most ten times a second so that drawing costs little."""
 
-    def __init__(self, size: tuple[int, int], truth: dict[str, int], threshold: float | None = None) -> None:
+    def __init__(
+        self, size: tuple[int, int], truth: GroundTruth | None, threshold: float | None = None
+    ) -> None:
         self._size, self._truth, self._threshold = size, truth, threshold
         self._items: OrderedDict[str, SheetItem] = OrderedDict()
 

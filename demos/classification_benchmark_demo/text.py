@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from omz.command import printable
 from omz.console import bar
 from omz.demos.common.text import histogram_lines, latency_table
 from omz.inference.statistics import Spread, three_digits
@@ -41,6 +42,8 @@ def print_report(out: Console, report: Report) -> None:
             out.print(f"  top-{k}  {100 * share:6.2f} %  {bar(share, 40)}", style="green")
         if report.accuracy.without_truth:
             out.print(f"  without ground truth: {report.accuracy.without_truth}", style="yellow")
+        for note in report.truth.notes if report.truth else ():
+            out.print(f"  {printable(note)}", soft_wrap=True)
     elif report.truth:
         out.print("\nno picture is named in the ground truth", style="yellow")
     if report.unreadable:

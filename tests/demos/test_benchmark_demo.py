@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,13 +13,13 @@ import numpy as np
 import pytest
 
 from omz.demos.classification_benchmark_demo.command import main
-from omz.errors import InferenceError
 from omz.inference import benchmark as measurement
 from omz.inference.benchmark import benchmark
 from omz.inference.benchmark_report import accuracy_of
 from omz.inference.classification import Classified
-from omz.inference.ground_truth import read_ground_truth, resolve
+from omz.inference.ground_truth import truth_of
 from omz.inference.ranking import Prediction
+from omz.zoo.class_list import ClassList
 
 #: Each of these takes a second or more.
 pytestmark = pytest.mark.slow
@@ -89,9 +87,10 @@ def test_accuracy_by_hand_on_made_up_results():
         result("d", 1),
         result("e", error="x"),
     ]
-    accuracy = accuracy_of(results, {"a": 1, "b": 1, "c": 1, "e": 1}, (1, 2))
+    classes = ClassList.of_network(None, 7)
+    accuracy = accuracy_of(results, truth_of({"a": 1, "b": 1, "c": 1, "e": 1}, classes), (1, 2))
     assert (accuracy.top, accuracy.counted, accuracy.without_truth) == ({1: 1 / 3, 2: 2 / 3}, 3, 1)
-    assert accuracy_of(results, {}, (1,)) is None
+    assert accuracy_of(results, truth_of({}, classes), (1,)) is None
 
 
 def test_report_has_everything(demo, tiny, folder, tmp_path):
@@ -195,11 +194,11 @@ def test_bad_pictures_are_left_out_of_the_measurement(demo, folder, tmp_path):
     ("line", "why"),
     [
         ("./p1.png", "line 2: expected"),
-        ("./p1.png one", "line 2: expected"),
+        ("./p1.png one", "line 2: 'one' is no class of the network"),
         ("./p1.png -2", "line 2: expected"),
         ("./p1.png 1.5", "line 2: expected"),
-        ("./p0.png 3", "line 2: p0.png is 3 here, and 0 further up"),
-        ("./p1.png 6", "p1.png is class 6, but the network has 6"),
+        ("./p0.png 3", "line 2: p0.png is 3 here, and 0 in line 1"),
+        ("./p1.png 6", "line 2: class 6; expected 0 to 5. Does the list count from 1?"),
     ],
 )
 def test_bad_ground_truth_takes_one_line(demo, tmp_path, line, why):
@@ -210,24 +209,6 @@ def test_bad_ground_truth_takes_one_line(demo, tmp_path, line, why):
     (message,) = (text for text in err.splitlines() if not text.startswith("INFO"))
     assert str(path) in message
     assert why in message
-
-
-def test_ground_truth_file(tmp_path):
-    path = tmp_path / "truth.txt"
-    path.write_text("./a.JPEG 65\n\nb c.png\t970\nsub/d.png -1\n./a.JPEG 65\n")
-    truth = read_ground_truth(path)
-    assert truth == {"a.JPEG": 65, "b c.png": 970, "d.png": -1}
-    labels = ["x"] * 1000
-    with pytest.raises(InferenceError, match=r"d\.png is -1"):
-        resolve(truth, labels)
-    labels[7] = "other"
-    assert resolve(truth, labels) == {"a.JPEG": 65, "b c.png": 970, "d.png": 7}
-    for content in (b"", b"\xff\xfe"):
-        path.write_bytes(content)
-        with pytest.raises(InferenceError, match=r"truth\.txt"):
-            read_ground_truth(path)
-    with pytest.raises(InferenceError, match=os.strerror(errno.ENOENT)):
-        read_ground_truth(tmp_path / "nothing.txt")
 
 
 def test_open_model_zoos_flags_are_understood(demo, truth, tmp_path):

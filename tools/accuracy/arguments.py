@@ -11,6 +11,11 @@ def add_list_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "-a", "--annotations", type=Path, metavar="FILE", help="the list of the pictures and their classes"
     )
+    add_label_order_argument(parser)
+
+
+def add_label_order_argument(parser: argparse._ActionsContainer) -> None:
+    """Add ``--label_order``: which order of the classes the indexes in a list follow."""
     parser.add_argument(
         "--label_order",
         default="",

@@ -15,13 +15,13 @@ import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omz.accuracy.class_folders import class_pictures, find_class_folders
 from omz.accuracy.conversions import FolderConversion, ListConversion, Packed
 from omz.accuracy.dataset_labels import dataset_labels, reconcile
 from omz.accuracy.definitions import Definition
 from omz.accuracy.packed_pictures import packed_pictures
 from omz.accuracy.places import locator
 from omz.errors import InferenceError
+from omz.inference.class_folders import class_pictures, find_class_folders
 from omz.zoo import catalogue
 from omz.zoo.class_list import ClassList
 from omz.zoo.truth import read_truth

@@ -13,8 +13,9 @@ from omz.errors import InferenceError, ZooError
 if TYPE_CHECKING:
     from omz.inference.benchmark_report import Report
     from omz.inference.classification import Classified
-    from omz.inference.classifier import InputOptions
+    from omz.inference.classifier import Classifier, InputOptions
     from omz.inference.devices import DeviceOptions
+    from omz.inference.ground_truth import GroundTruth
     from omz.inference.images import Image
     from omz.inference.output import Output
     from omz.inference.pipeline import Outcome, Pipeline
@@ -34,7 +35,8 @@ def benchmark(
     *,
     device: str | DeviceOptions = "CPU",
     labels: str | Path | Sequence[str] | None = None,
-    ground_truth: str | Path | Mapping[str, int] | None = None,
+    ground_truth: str | Path | Mapping[str, int] | GroundTruth | None = None,
+    label_order: str = "",
     input_options: InputOptions | None = None,
     top_k: int | None = None,
     threshold: float | None = None,
@@ -56,7 +58,9 @@ def benchmark(
         inputs: A picture or a folder; or several picture files; or arrays, (height, width, 3) uint8 BGR.
         device: OpenVINO device string, or a device with settings.
         labels: Label file, list name or names; those of the IR by default.
-        ground_truth: File of lines ``./<picture> <class index>``, or class index by file name.
+        ground_truth: List of the pictures and their classes, or folder with a folder for each class; see
+            :func:`~omz.inference.ground_truth.find_truth`. Or class index by file name.
+        label_order: Name of the class list that a list's indexes follow; found out by default.
         input_options: How pictures become input; as the IR says by default.
         top_k: How many classes each result lists; by default 5, and of independent scores all above the threshold.
         threshold: Only classes with a higher score are listed; by default 0.5 of independent scores, else all.
@@ -77,7 +81,6 @@ def benchmark(
     from omz.inference.classification import as_source
     from omz.inference.classifier import load_classifier
     from omz.inference.devices import DeviceOptions
-    from omz.inference.ground_truth import read_ground_truth, resolve
     from omz.inference.pipeline import Pipeline
     from omz.inference.ranking import listing
     from omz.inference.sources import Video
@@ -86,14 +89,9 @@ def benchmark(
     pictures = as_source(inputs)
     if isinstance(pictures, Video):
         raise InferenceError(f"{inputs}: the benchmark takes a picture or a folder of pictures, no video")
-    truth = (
-        read_ground_truth(ground_truth) if isinstance(ground_truth, str | Path) else dict(ground_truth or {})
-    )
     options = DeviceOptions(device) if isinstance(device, str) else device
     classifier = load_classifier(model, options, input_options, labels, output)
-    truth = resolve(
-        truth, classifier.labels, str(ground_truth) if isinstance(ground_truth, str | Path) else "truth"
-    )
+    truth = _truth(ground_truth, classifier, label_order)
     pictures.channels = classifier.channels
     listed, threshold = listing(classifier.output, top_k, threshold)
     if truth:  # counts every class, whatever its score
@@ -105,6 +103,9 @@ def benchmark(
     run.measure(seconds, repeats)
     run.classify_rest(len(pictures) if truth else classify_at_least)
     classified = run.results()
+    accuracy = accuracy_of(classified, truth, _ks(classifier.output, top_k)) if truth else None
+    if accuracy and accuracy.advice:
+        _log.warning("%s", accuracy.advice)
     total = run.latencies.samples["total"].values
     return Report(
         model=str(classifier.path),
@@ -123,12 +124,24 @@ def benchmark(
         latencies=run.latencies.summaries(),
         inference_latency=run.inference_latency.summary(),
         total_ms=[1000 * seconds for seconds in total],
-        accuracy=accuracy_of(classified, truth, _ks(classifier.output, top_k)) if truth else None,
+        accuracy=accuracy,
         classified=classified,
         truth=truth,
         output=classifier.output.kind,
         threshold=threshold,
     )
+
+
+def _truth(
+    given: str | Path | Mapping[str, int] | GroundTruth | None, classifier: Classifier, label_order: str
+) -> GroundTruth | None:
+    from omz.inference.ground_truth import GroundTruth, find_truth, truth_of
+
+    if given is None or isinstance(given, GroundTruth):
+        return given
+    if isinstance(given, str | Path):
+        return find_truth(given, classifier.classes, label_order)
+    return truth_of(given, classifier.classes)
 
 
 def _ks(output: Output, top_k: int | None) -> list[int]:

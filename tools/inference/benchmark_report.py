@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omz.inference.classification import Classified
+    from omz.inference.ground_truth import GroundTruth
     from omz.inference.statistics import LatencySummary, Spread
 
 
@@ -19,11 +20,13 @@ class Accuracy:
         top: From k to the share.
         counted: Pictures with a known true class.
         without_truth: Pictures that the ground truth does not name.
+        advice: What to try where it is at chance level; '' elsewhere.
     """
 
     top: dict[int, float]
     counted: int
     without_truth: int
+    advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
@@ -54,7 +57,7 @@ class Report:
         total_ms: Latencies from decoding to result, in milliseconds, for a histogram.
         accuracy: None without ground truth.
         classified: The pictures that were classified, in their order; without the pictures themselves.
-        truth: True class by file name.
+        truth: The true classes; None where they were not given.
         output: What the network's numbers are, such as 'probabilities'; see :mod:`omz.converter.outputs`.
         threshold: Classes are listed with a higher score alone; None if with any.
     """
@@ -77,7 +80,7 @@ class Report:
     total_ms: list[float] = field(repr=False)
     accuracy: Accuracy | None
     classified: list[Classified] = field(repr=False)
-    truth: dict[str, int] = field(repr=False)
+    truth: GroundTruth | None = field(repr=False)
     output: str = ""
     threshold: float | None = None
 
@@ -107,34 +110,42 @@ class Report:
             "latency": {stage: summary.to_json() for stage, summary in self.latencies.items()},
             "inference_only_latency": only.to_json() if only else None,
             "accuracy": self.accuracy.to_json() if self.accuracy else None,
+            "notes": list(self.truth.notes) if self.truth else [],
+            "advice": self.accuracy.advice if self.accuracy else "",
         }
 
 
-def accuracy_of(
-    classified: Iterable[Classified], truth: dict[str, int], ks: Iterable[int]
-) -> Accuracy | None:
+def accuracy_of(classified: Iterable[Classified], truth: GroundTruth, ks: Iterable[int]) -> Accuracy | None:
     """Count how often the true class is among the best k; None if no picture has a true class.
 
     Args:
         classified: Each picture once; those with an error are left out.
-        truth: True class index by file name.
+        truth: The true classes.
         ks: Such as (1, 5).
     """
-    from pathlib import Path
+    from omz.inference.chance import advice
 
     hits = dict.fromkeys(sorted(ks), 0)
-    counted = without = 0
+    labels: list[int] = []
+    answers: list[int] = []
+    without = 0
     for result in classified:
         if result.error:
             continue
-        index = truth.get(Path(result.source).name)
+        index = truth.of(result.source)
         if index is None:
             without += 1
             continue
-        counted += 1
         ranking = [prediction.index for prediction in result.top]
+        labels.append(index)
+        answers.append(ranking[0])
         for k in hits:
             hits[k] += index in ranking[:k]
-    if not counted:
+    if not labels:
         return None
-    return Accuracy({k: hit / counted for k, hit in hits.items()}, counted, without)
+    return Accuracy(
+        {k: hit / len(labels) for k, hit in hits.items()},
+        len(labels),
+        without,
+        advice(labels, answers, truth.classes, truth.order),
+    )

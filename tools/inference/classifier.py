@@ -20,6 +20,7 @@ from omz.inference.output import Output, choose_output, describe_output
 from omz.inference.picture_input import one_at_a_time, picture_input
 from omz.inference.ranking import Prediction, rank
 from omz.inference.resizing import RESIZE_TYPES
+from omz.zoo.class_list import ClassList
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -87,6 +88,19 @@ class Classifier:
     def numbered(self) -> bool:
         """Whether the classes have numbers for names, as the IR holds no labels and none were given."""
         return not self.labels or self.labels[0] == "#0"
+
+    @property
+    def classes(self) -> ClassList:
+        """What the network tells apart.
+
+        Raises:
+            InferenceError: It names its best class alone, and it is not known how many there are.
+        """
+        if self.output.classes is None:
+            raise InferenceError(
+                f"{self.path}: names classes, and does not tell of how many. Give their --labels"
+            )
+        return ClassList.of_network(None if self.numbered else self.labels, self.output.classes)
 
     @property
     def from_cache(self) -> bool:

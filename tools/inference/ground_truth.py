@@ -1,68 +1,100 @@
-"""The true classes of pictures: a file of lines ``./<picture> <class index>``, as Open Model Zoo has it."""
+"""The true classes of pictures that are looked up by their paths."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 
 from omz.errors import InferenceError
+from omz.inference.class_folders import class_pictures, find_class_folders
+from omz.zoo.class_list import ClassList
+from omz.zoo.truth import read_truth
 
-MAX_TRUTH_BYTES = 64 << 20
-OTHER = -1  # "none of the classes that have a picture of their own", for networks that have a class 'other'
 
+class GroundTruth:
+    """True classes by path.
 
-def read_ground_truth(path: str | Path) -> dict[str, int]:
-    """Read the true class index of each picture, by the picture's file name without folders.
+    A list names pictures without the folders that they are in here, or with some of them. So a picture is found by its
+    file name; and where several have that, by as many of its folders as the list names.
 
     Args:
-        path: Text file; blank lines are skipped, the index is what follows the last blank of a line.
+        labels: Index into the network's output by a picture's name.
+        classes: Those of the network.
+        order: Name of the class list that the indexes follow; see :class:`omz.zoo.truth.Truth`.
+        notes: What was found out or assumed, in words.
+        whole_names: Whether a picture must be in the folders that its name has, even if no other is called like it.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, int],
+        classes: ClassList,
+        order: str = "",
+        notes: tuple[str, ...] = (),
+        *,
+        whole_names: bool = False,
+    ) -> None:
+        self.classes, self.order, self.notes = classes, order, notes
+        self._whole_names = whole_names
+        self._labels: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+        for name, label in labels.items():
+            parts = PurePath(name).parts
+            self._labels.setdefault(parts[-1] if parts else name, []).append((parts, label))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._labels.values()))
+
+    def of(self, source: str) -> int | None:
+        """Return the true class of a picture, by its path; None if it is not known."""
+        path = PurePath(source)
+        found = self._labels.get(path.name) or self._labels.get(
+            path.stem, []
+        )  # Kaggle's lists have no suffixes
+        if not self._whole_names and len({label for _, label in found}) == 1:
+            return found[0][1]
+        folders = path.parts[:-1]
+        fitting = [(parts, label) for parts, label in found if _ends_with(folders, parts[:-1])]
+        return max(fitting, key=lambda one: len(one[0]))[1] if fitting else None
+
+
+def _ends_with(folders: tuple[str, ...], last: tuple[str, ...]) -> bool:
+    return not last or folders[-len(last) :] == last
+
+
+def find_truth(where: str | Path, classes: ClassList, label_order: str = "") -> GroundTruth:
+    """Read the true classes of pictures for a network.
+
+    Args:
+        where: A list of pictures and their classes, in any form of :mod:`omz.zoo.truth_lists`; or a folder with a
+            folder for each class.
+        classes: Those of the network.
+        label_order: Name of the class list that a list's indexes follow; '' to find out.
 
     Raises:
-        InferenceError: A line is malformed or contradicts an earlier one; names it.
+        ClassError: A class is none of the network's.
+        InferenceError: There is no such file or folder, or a line is malformed or contradicts another.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_TRUTH_BYTES:
-            raise InferenceError(f"{path}: larger than {MAX_TRUTH_BYTES} bytes; that is no ground truth file")
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InferenceError(f"{path}: is not UTF-8 text") from error
-    except OSError as error:
-        raise InferenceError(f"{path}: {error.strerror}") from error
-    truth: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        match = re.fullmatch(r"(\S.*?)\s+(-1|\d{1,9})", line.strip())
-        if not match:
-            raise InferenceError(
-                f"{path}: line {number}: expected './<picture> <class index>', got {line[:80]!r}"
-            )
-        name, index = Path(match[1]).name, int(match[2])
-        if truth.setdefault(name, index) != index:
-            raise InferenceError(
-                f"{path}: line {number}: {name} is {index} here, and {truth[name]} further up"
-            )
-    if not truth:
-        raise InferenceError(f"{path}: holds no line './<picture> <class index>'")
-    return truth
+    path = Path(where)
+    if not path.is_dir():
+        truth = read_truth(path, classes, label_order)
+        return GroundTruth(truth.labels, truth.classes, truth.order, truth.notes)
+    folders = find_class_folders(path, (path, path / "val"), classes)
+    labels = {
+        str(picture.relative_to(folders.root)): folders.classes.first + place
+        for picture, place in class_pictures(folders)
+    }
+    return GroundTruth(labels, folders.classes, "", (folders.note,), whole_names=True)
 
 
-def resolve(truth: Mapping[str, int], labels: Sequence[str], where: str = "ground truth") -> dict[str, int]:
-    """Replace :data:`OTHER` by the index of the class 'other' and check that all indexes are classes.
+def truth_of(labels: Mapping[str, int], classes: ClassList) -> GroundTruth:
+    """Take true classes by file name, which are indexes into the network's output.
 
     Raises:
         InferenceError: An index is no class of the network.
     """
-    other = next((index for index, label in enumerate(labels) if label.lower() == "other"), None)
-    resolved = {}
-    for name, index in truth.items():
-        if index == OTHER and other is None:
-            raise InferenceError(f"{where}: {name} is -1, the class 'other', which the network does not have")
-        if index >= len(labels):
+    for name, label in labels.items():
+        if not 0 <= label < classes.count:
             raise InferenceError(
-                f"{where}: {name} is class {index}, but the network has {len(labels)} (from 0)"
+                f"truth: {name} is class {label}, but the network has {classes.count} (from 0)"
             )
-        resolved[name] = other if index == OTHER and other is not None else index
-    return resolved
+    return GroundTruth(labels, classes)
