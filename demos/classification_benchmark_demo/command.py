@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from omz.accuracy.arguments import add_label_order_argument
-from omz.command import SUCCESS, add_common_arguments, run
+from omz.command import SUCCESS, add_common_arguments, add_json_argument, run
 from omz.demos.common.options import resolution
 from omz.inference import arguments
 from omz.parser import Parser
@@ -75,9 +75,7 @@ def build_parser() -> Parser:
         metavar="FILE",
         help="picture of the grid: green is right, red is wrong (best class)",
     )
-    group.add_argument(
-        "--json", metavar="FILE", help="write the report as JSON; - for stdout, instead of the text"
-    )
+    add_json_argument(group, "the report")
     add_common_arguments(parser)
     return parser
 
@@ -105,6 +103,7 @@ def _demo(args: argparse.Namespace) -> int:
     from omz.demos.common.writers import PICTURE_SUFFIXES, write_json, write_picture
     from omz.errors import UsageError
     from omz.inference.benchmark import benchmark
+    from omz.inference.choice import one_ir
 
     if args.output and Path(args.output).suffix.lower() not in PICTURE_SUFFIXES:
         raise UsageError(f"-o {args.output}: expected a picture file, one of {', '.join(PICTURE_SUFFIXES)}")
@@ -112,7 +111,7 @@ def _demo(args: argparse.Namespace) -> int:
     try:
         truth = _truth(args)
         report = benchmark(
-            args.model,
+            one_ir(args),
             args.input,
             device=arguments.device_options(args),
             labels=args.labels,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, run
+from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, add_json_argument, run
 from omz.demos.common.options import resolution
 from omz.inference import arguments
 from omz.parser import Parser
@@ -69,9 +69,7 @@ def build_parser() -> Parser:
     group.add_argument(
         "-r", "--raw_output_message", action="store_true", help="print raw scores, and for video every frame"
     )
-    group.add_argument(
-        "--json", metavar="FILE", help="write a report as JSON; - for stdout, instead of the text"
-    )
+    add_json_argument(group, "a report")
     add_common_arguments(parser)
     return parser
 
@@ -84,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _demo(args: argparse.Namespace) -> int:
     from omz.demos.common.display import open_window
     from omz.demos.common.writers import open_writer, write_json
+    from omz.inference.choice import one_ir
     from omz.inference.classification import check_any_readable
     from omz.inference.classifier import load_classifier
     from omz.inference.pipeline import Pipeline
@@ -93,7 +92,7 @@ def _demo(args: argparse.Namespace) -> int:
     source = open_source(args.input)
     writer = open_writer(args.output, source) if args.output else None
     classifier = load_classifier(
-        args.model,
+        one_ir(args),
         arguments.device_options(args),
         arguments.input_options(args),
         args.labels,

@@ -14,8 +14,6 @@ import yaml
 
 from omz import cli
 from omz.accuracy.command import main
-from omz.errors import InferenceError
-from omz.inference.irs import find_irs
 from omz.zoo.catalogue import packaged_root
 
 #: Each of these takes a second or more.
@@ -146,14 +144,16 @@ def test_steps_that_do_not_fit_are_one_line(pictures, write_list, readers, confi
     write_list("val.txt", "imagenet_2012")
     arguments = ["-c", str(config("imagenet_2012", size=9)), "-m", str(readers["imagenet_2012"])]
     assert main([*arguments, "-s", str(pictures[0].parent)]) == 1
-    assert "the steps give 9 x 9 pixels, and the network takes 8 x 8" in capsys.readouterr().err
+    assert "becomes 9 x 9, and the network takes 8 x 8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "expected either -c FILE or a choice of models"),
-        (["-c", "x.yml", "--all"], "expected either -c FILE or a choice of models"),
+        ([], "which network? Expected -m with its name"),
+        (["-c", "x.yml", "--all"], "-c and --name, --list or --all exclude each other"),
+        (["--name", NAME, "--model", "net.xml"], "--model and --name, --list or --all exclude each other"),
+        (["--name", NAME, "-m", "a", "--models_dir", "b"], "-m and --models_dir are both the tree"),
         (["--name", NAME, "--precisions", "FP8"], "unknown 'FP8'"),
         (["--name", NAME, "--ss", "ten"], "'ten': expected a number of pictures, or 1% to 100%"),
         (["--name", NAME, "--ss", "101%"], "expected a number of pictures"),
@@ -174,37 +174,10 @@ def test_usage(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_irs_are_found_in_trees_folders_and_by_path(digits):
-    folder = digits / "samples" / NAME
-    both = {precision: folder / precision / f"{NAME}.xml" for precision in ("FP32", "FP16")}
-    assert find_irs(digits, NAME) == find_irs(folder, NAME) == find_irs(folder.parent, NAME) == both
-    assert find_irs(digits, NAME, "FP16") == {"FP16": both["FP16"]}
-    assert find_irs(both["FP32"], NAME) == {"FP32": both["FP32"]}
-    assert find_irs(folder / "FP32", NAME) == {"FP32": both["FP32"]}
-    assert find_irs(folder / "FP16", NAME, "FP16") == {"FP16": both["FP16"]}
-    with pytest.raises(InferenceError, match="omz_downloader --name other"):
-        find_irs(digits, "other")
-
-
 def test_resume_leaves_nothing_behind(digits, tmp_path, capsys):
     assert main(["--name", NAME, "-m", str(digits), *EXACT, "--resume", str(tmp_path / "kept")]) == 0
     assert list((tmp_path / "kept").iterdir()) == []
     assert "355/360" in capsys.readouterr().out
-
-
-def test_irs_are_told_by_their_weights_where_no_folder_tells(digits, tmp_path):
-    """A folder of IRs without folders of precisions, as caffe2ir writes them."""
-    for precision, name in (("FP32", "net"), ("FP16", "net_fp16"), ("FP16", "network")):
-        for suffix in (".xml", ".bin"):
-            source = digits / "samples" / NAME / precision / f"{NAME}{suffix}"
-            shutil.copy(source, tmp_path / f"{name}{suffix}")
-    assert find_irs(tmp_path, "net") == {"FP32": tmp_path / "net.xml", "FP16": tmp_path / "net_fp16.xml"}
-    assert find_irs(tmp_path, "net", "FP32") == {"FP32": tmp_path / "net.xml"}
-    assert find_irs(tmp_path, "network") == {"FP16": tmp_path / "network.xml"}
-    with pytest.raises(InferenceError, match="there are FP16"):
-        find_irs(tmp_path, "network", "FP32")
-    (tmp_path / "bad.xml").write_bytes(b"")
-    assert find_irs(tmp_path, "bad") == {"bad.xml": tmp_path / "bad.xml"}
 
 
 def test_model_of_descriptors_of_ones_own_is_found_where_omz_converter_puts_it(digits, tmp_path, capsys):

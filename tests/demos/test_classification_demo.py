@@ -174,7 +174,8 @@ def test_combined_devices(demo, folder, device):
 def test_errors_take_one_line(demo, tiny, folder, tmp_path):
     shutil.copy(tiny.xml, tmp_path / "net.xml")
     one_line_error(demo("-i", folder, model=tmp_path / "net.xml"), "net.bin: missing")
-    one_line_error(demo("-i", folder, model="se-nothing"), "omz_converter --name se-nothing")
+    one_line_error(demo("-i", folder, model="se-resnext-50"), "omz_converter --name se-resnext-50")
+    one_line_error(demo("-i", folder, model="se-resnet50"), "Did you mean se-resnet-50")
     one_line_error(demo("-i", tmp_path / "nothing.jpg"), "nothing.jpg")
     labels = tmp_path / "labels.txt"
     labels.write_text("a\nb\n")

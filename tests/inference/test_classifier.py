@@ -11,7 +11,6 @@ from omz.errors import DescriptorError, InferenceError, UsageError
 from omz.inference.classifier import InputOptions, load_classifier
 from omz.inference.devices import DeviceOptions
 from omz.inference.labels import from_model_info, read_labels
-from omz.inference.locate import find_model
 from omz.inference.network import gist
 from omz.inference.pipeline import Pipeline
 from omz.inference.sources import Arrays
@@ -25,47 +24,6 @@ def answer(xml, image, inputs=None, k=6, **options):
     pipeline = Pipeline(load_classifier(xml, exact, inputs=inputs, **options), top_k=k)
     (outcome,) = pipeline.run(Arrays([image]))
     return np.array([p.score for p in sorted(outcome.predictions, key=lambda p: p.index)])
-
-
-class TestFind:
-    @pytest.fixture
-    def tree(self, tmp_path):
-        for place in ("public/net/FP16", "public/net/FP32", "public/net/FP16-INT8", "samples/digits/FP16"):
-            folder = tmp_path / place
-            folder.mkdir(parents=True)
-            (folder / f"{folder.parent.name}.xml").write_text("<net/>")
-        return tmp_path
-
-    def test_fp32_goes_before_fp16_and_other_precisions(self, tree):
-        assert find_model("net", tree) == tree / "public/net/FP32/net.xml"
-        shutil.rmtree(tree / "public/net/FP32")
-        assert find_model("net", tree) == tree / "public/net/FP16/net.xml"
-        shutil.rmtree(tree / "public/net/FP16")
-        assert find_model("net", tree) == tree / "public/net/FP16-INT8/net.xml"
-
-    def test_samples_are_found_in_the_working_directory(self, tree, monkeypatch):
-        monkeypatch.chdir(tree)
-        assert find_model("digits").resolve() == tree / "samples/digits/FP16/digits.xml"
-
-    def test_a_path_is_taken_as_it_is(self, tree):
-        path = tree / "public/net/FP16/net.xml"
-        assert find_model(path) == find_model(str(path)) == path
-
-    def test_an_unknown_name_tells_the_next_command(self, tree):
-        with pytest.raises(InferenceError, match="omz_converter --name se-resnext-50"):
-            find_model("se-resnext-50", tree)
-
-    def test_patterns_are_no_names(self, tree):
-        with pytest.raises(InferenceError, match="no converted model"):
-            find_model("ne*", tree)
-
-    @pytest.mark.parametrize(
-        ("name", "why"), [("nothing.xml", "no such file"), ("public/net", "is a folder")]
-    )
-    def test_wrong_paths(self, tree, monkeypatch, name, why):
-        monkeypatch.chdir(tree)
-        with pytest.raises(InferenceError, match=why):
-            find_model(name)
 
 
 class TestAnswers:

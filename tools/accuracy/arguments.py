@@ -6,6 +6,19 @@ import argparse
 from pathlib import Path
 
 
+def add_source_argument(parser: argparse._ActionsContainer, what: str, *old: str) -> None:
+    """Add ``-s``, ``--source``: where the pictures of a data set are.
+
+    Args:
+        parser: The command's, or a group of it.
+        what: The command takes, in words.
+        old: Earlier spellings that this command still takes.
+    """
+    parser.add_argument(
+        "-s", "--source", *old, type=Path, dest="source", metavar="DIR", help=f"folder of the data: {what}"
+    )
+
+
 def add_list_arguments(parser: argparse._ActionsContainer) -> None:
     """Add ``--annotations`` and ``--label_order``: which list of the pictures, and the order of its classes."""
     parser.add_argument(

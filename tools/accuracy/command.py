@@ -9,26 +9,34 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.accuracy.arguments import add_list_arguments
-from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
+from omz.accuracy.arguments import add_list_arguments, add_source_argument
+from omz.accuracy.method import CONFIG_FILE, asked_for, dataset_of, evaluation_of, preparation_for
+from omz.command import SUCCESS, add_common_arguments, add_json_argument, describe, report_failures, run
 from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
-from omz.inference.arguments import add_requests_argument
+from omz.inference.arguments import (
+    add_device_argument,
+    add_labels_argument,
+    add_requests_argument,
+)
+from omz.inference.choice import add_choice_arguments, choices, tree
 from omz.inference.devices import PRECISIONS as EXECUTION_PRECISIONS
 from omz.parser import Parser
-from omz.zoo.selection import add_selection_arguments, is_made, parse_precisions, print_all, selected_models
+from omz.zoo.selection import is_made, precision_list, print_all
 
 if TYPE_CHECKING:
     from omz.accuracy.datasets import Dataset
     from omz.accuracy.output import Result
+    from omz.inference.choice import Choice
+    from omz.inference.locate import Network
     from omz.zoo.accuracy_check import Evaluation
 
 log = logging.getLogger(__name__)
 
-CONFIG_FILE = "accuracy-check.yml"
 #: Options that name a file to write, or - for stdout.
 OUTPUTS = ("json", "csv", "predictions")
 
@@ -39,7 +47,7 @@ def build_parser() -> Parser:
         description="Measure the accuracy of converted models on a dataset, with 95 % confidence.",
         epilog="Exit status 1: a model failed, a picture could not be read, or an accuracy is below its reference.",
     )
-    add_selection_arguments(parser, unless="-c")
+    add_choice_arguments(parser, "--models", config=True)
     group = parser.add_argument_group("what is measured")
     group.add_argument(
         "-c", "--config", type=Path, metavar="FILE", help="an accuracy-check.yml, in place of --name"
@@ -48,16 +56,12 @@ def build_parser() -> Parser:
         "--entry", default="", metavar="NAME",
         help="which of the models in the accuracy-check.yml (default: the first for OpenVINO)",
     )  # fmt: skip
-    group.add_argument(
-        "-m", "--models", type=Path, default=Path(), metavar="DIR",
-        help="tree of converted models, folder of IRs, or one .xml file (default: the working directory)",
-    )  # fmt: skip
-    group.add_argument("--precisions", metavar="P[,P...]", help="of the IRs (default: all that are there)")
-    group.add_argument(
-        "-s", "--source", type=Path, metavar="DIR",
-        help="folder of the data: a folder for each class, or pictures with a list of their classes; not needed for "
-        "the bundled digits",
-    )  # fmt: skip
+    add_source_argument(
+        group,
+        "a folder for each class, or pictures with a list of their classes; not needed for the "
+        "bundled digits",
+    )
+    add_labels_argument(group)
     add_list_arguments(group)
     group.add_argument(
         "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
@@ -68,9 +72,7 @@ def build_parser() -> Parser:
     )  # fmt: skip
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)")
     group = parser.add_argument_group("inference")
-    group.add_argument(
-        "-d", "--device", "-td", "--target_devices", default="CPU", help="OpenVINO device (default: CPU)"
-    )
+    add_device_argument(group, "-td", "--target_devices")
     group.add_argument(
         "--infer_precision", "-infer_precision", choices=EXECUTION_PRECISIONS, default="",
         help="default: the device chooses",
@@ -85,9 +87,7 @@ def build_parser() -> Parser:
         "--tolerance", type=share, metavar="X",
         help="exit 1 if an accuracy is below its reference by more than X (0.01 is one point)",
     )  # fmt: skip
-    group.add_argument(
-        "--json", metavar="FILE", help="write the results as JSON; - for stdout, instead of the text"
-    )
+    add_json_argument(group)
     group.add_argument(
         "--csv", metavar="FILE", help="write the results as CSV; - for stdout, instead of the text"
     )
@@ -160,11 +160,10 @@ def _write(results: Sequence[Result], failed: Sequence[str], args: argparse.Name
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A model to measure: its accuracy-check.yml, and its name and place in a tree where a descriptor tells them."""
+    """A network to measure: ``plan`` tells which one, and how, when it is called."""
 
-    config: Path
-    name: str = ""
-    subdirectory: Path | None = None
+    name: str
+    plan: Callable[[], tuple[Network, Evaluation | None]]
 
 
 def _check_usage(args: argparse.Namespace) -> None:
@@ -173,14 +172,10 @@ def _check_usage(args: argparse.Namespace) -> None:
     Raises:
         UsageError: Options contradict each other, or an output cannot be written.
     """
-    if is_made(args) == (args.config is not None):
-        raise UsageError("expected either -c FILE or a choice of models with --name, --list or --all")
-    if args.precisions is not None:
-        from omz.inference.irs import is_file
-
-        parse_precisions(args.precisions)
-        if is_file(args.models):
-            raise UsageError(f"-m {args.models} is one IR; --precisions chooses among those of a folder")
+    if args.config is not None and is_made(args):
+        raise UsageError("-c and --name, --list or --all exclude each other")
+    if precision_list(args.precisions) and tree(args).suffix == ".xml":
+        raise UsageError(f"-m {tree(args)} is one IR; --precisions chooses among those of a folder")
     given = {f"--{name}": getattr(args, name) for name in OUTPUTS if getattr(args, name)}
     to_stdout = [option for option, target in given.items() if target == "-"]
     if len(to_stdout) > 1:
@@ -192,26 +187,52 @@ def _check_usage(args: argparse.Namespace) -> None:
 
 def _jobs(args: argparse.Namespace) -> Iterator[_Job]:
     if args.config:
-        yield _Job(args.config)
+        yield _Job(CONFIG_FILE, lambda: _configured(args))
         return
-    for model in selected_models(args):
-        yield _Job(model.directory / CONFIG_FILE, model.name, Path(model.subdirectory))
+    for choice in choices(args):
+        yield _Job(choice.name, partial(_chosen, choice, args.entry))
+
+
+def _configured(args: argparse.Namespace) -> tuple[Network, Evaluation]:
+    """Return what the file of ``-c`` asks for, and the network: that of its name, unless another is given."""
+    from omz.inference.locate import find_network, network_in
+    from omz.zoo.accuracy_check import load_evaluation
+
+    evaluation = load_evaluation(args.config, name=args.entry)
+    wanted = precision_list(args.precisions)
+    if args.model is not None:
+        return find_network(args.model, tree(args), precisions=wanted, root=args.models_root), evaluation
+    try:
+        return network_in(tree(args), evaluation.model, wanted), evaluation
+    except InferenceError:
+        try:  # a folder of IRs, whatever their name
+            return find_network(tree(args), precisions=wanted), evaluation
+        except InferenceError:
+            pass
+        raise
+
+
+def _chosen(choice: Choice, entry: str) -> tuple[Network, Evaluation | None]:
+    network = choice.find()
+    return network, evaluation_of(network, entry)
 
 
 def _check_model(job: _Job, args: argparse.Namespace) -> tuple[list[Result], list[str]]:
     """Measure all IRs of a model; return the results, and what failed in a line each."""
-    from omz.inference.irs import find_irs
-    from omz.zoo.accuracy_check import load_evaluation
-
     results: list[Result] = []
     failed: list[str] = []
-    with _collected(job.name or CONFIG_FILE, failed):
-        evaluation = load_evaluation(job.config, name=args.entry)
-        irs = find_irs(args.models, job.name or evaluation.model, args.precisions, job.subdirectory)
-        dataset = _dataset(evaluation, irs, args)
-        for precision, xml in irs.items():
-            with _collected(f"{evaluation.model} {precision}", failed):
-                result = _measure(precision, xml, evaluation, dataset, args)
+    with _collected(job.name, failed):
+        network, evaluation = job.plan()
+        name = evaluation.model if evaluation else network.name
+        failed += [
+            f"{name} {precision}: no such IR, there are {', '.join(network.irs)}. Make it with omz_converter or "
+            "omz_quantizer."
+            for precision in network.missing
+        ]
+        dataset = _dataset(network, evaluation, args)
+        for precision, xml in network.irs.items():
+            with _collected(f"{name} {precision}", failed):
+                result = _measure(name, precision, xml, evaluation, dataset, args)
                 results.append(result)
                 failed.extend(_verdicts(result, args.tolerance))
     if results and "-" not in (args.json, args.csv, args.predictions):
@@ -234,46 +255,45 @@ def _collected(what: str, failed: list[str]) -> Iterator[None]:
         failed.append(f"{what}: {describe(error)}")
 
 
-def _dataset(evaluation: Evaluation, irs: dict[str, Path | None], args: argparse.Namespace) -> Dataset:
-    from omz.accuracy.datasets import classes_of, open_dataset, take, take_stated
-    from omz.accuracy.definitions import load_definition
-
-    definition = load_definition(evaluation.dataset, args.definitions, evaluation.own)
-    dataset = open_dataset(
-        definition,
+def _dataset(network: Network, evaluation: Evaluation | None, args: argparse.Namespace) -> Dataset:
+    found = dataset_of(
+        network,
+        evaluation,
         args.source,
-        classes=classes_of(definition, next(filter(None, irs.values()))),
+        labels=args.labels or "",
         label_order=args.label_order,
         annotations=args.annotations,
+        definitions=args.definitions,
+        subsample=args.subsample,
+        seed=args.seed,
     )
-    if count := args.subsample(len(dataset.samples)):
-        return take(dataset, count, args.seed)
-    return take_stated(dataset, definition)
+    return asked_for(found, evaluation)
 
 
 def _measure(
-    precision: str, xml: Path | None, evaluation: Evaluation, dataset: Dataset, args: argparse.Namespace
+    name: str,
+    precision: str,
+    xml: Path,
+    evaluation: Evaluation | None,
+    dataset: Dataset,
+    args: argparse.Namespace,
 ) -> Result:
-    from omz.accuracy.evaluation import RANKS, evaluate, input_shape
+    from omz.accuracy.evaluation import RANKS, evaluate
     from omz.accuracy.figures import figures_of
     from omz.accuracy.output import Result
     from omz.accuracy.text import problem_lines
-    from omz.inference.preparation import preprocessing_of
 
-    if xml is None:
-        raise InferenceError(
-            f"no such IR in {args.models.resolve()}. Make it with omz_converter or omz_quantizer."
-        )
-    resume = args.resume and args.resume / f"{evaluation.model}-{precision}.jsonl"
-    with _progress_bar(f"{evaluation.model} {precision}", args.quiet) as progress:
+    resume = args.resume and args.resume / f"{name}-{precision}.jsonl"
+    preparation = preparation_for(xml, evaluation, args.config or CONFIG_FILE)
+    with _progress_bar(f"{name} {precision}", args.quiet) as progress:
         report = evaluate(
             xml,
             dataset,
-            preprocessing_of(evaluation.steps, input_shape(xml)),
+            preparation,
             device=args.device,
             precision=args.infer_precision,
             requests=args.num_infer_requests,
-            ranks=max(RANKS, evaluation.ranks),
+            ranks=max(RANKS, evaluation.ranks if evaluation else 0),
             resume=resume,
             progress=progress,
         )
@@ -281,16 +301,13 @@ def _measure(
         log.warning("%s", line)
     if text := report.advice:
         log.warning("%s", text)
-    figures = figures_of(evaluation.metrics, report)
+    figures = figures_of(evaluation.metrics if evaluation else (), report)
     for figure in figures:
         if figure.top_k >= len(report.labels):
             log.warning(
-                "%s: top-%d says nothing of a network with %d classes",
-                evaluation.model,
-                figure.top_k,
-                len(report.labels),
+                "%s: top-%d says nothing of a network with %d classes", name, figure.top_k, len(report.labels)
             )
-    return Result(evaluation.model, precision, report, figures)
+    return Result(name, precision, report, figures, preparation.told)
 
 
 def _verdicts(result: Result, tolerance: float | None) -> Iterator[str]:

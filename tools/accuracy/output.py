@@ -27,15 +27,17 @@ class Result:
 
     Attributes:
         model: Name of the model.
-        precision: Of the IR, such as FP16-INT8; see :func:`omz.inference.irs.precision_of`.
+        precision: Of the IR, such as FP16-INT8; see :func:`omz.inference.locate.precision_of`.
         report: See :func:`omz.accuracy.evaluation.evaluate`.
         figures: See :func:`omz.accuracy.figures.figures_of`.
+        preparation: How its pictures were prepared and who says so, in words.
     """
 
     model: str
     precision: str
     report: Report
     figures: tuple[Figure, ...]
+    preparation: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -62,6 +64,7 @@ def to_json(result: Result) -> dict[str, Any]:
         "labels": report.dataset.labels,
         "label_order": report.dataset.order,
         "notes": list(result.notes),
+        "preparation": result.preparation,
         "images": report.images,
         "images_in_dataset": report.dataset.total,
         "images_per_second": round_to_three(report.images_per_second, digits=5),

@@ -30,6 +30,8 @@ def print_results(out: Console, results: Sequence[Result]) -> None:
     title = f"{first.model} on {report.dataset.name}, {report.images} images, {report.device}"
     out.print(f"\n{title}", style="bold", soft_wrap=True)
     out.print(_table(results))
+    for words in dict.fromkeys(one.preparation for one in results if one.preparation):
+        out.print(f"  pictures: {printable(words)}", soft_wrap=True)
     for note in dict.fromkeys(note for one in results for note in one.notes):
         out.print(f"  {printable(note)}", soft_wrap=True)
     if len(report.dataset.samples) < report.dataset.total:

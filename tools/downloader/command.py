@@ -49,7 +49,9 @@ def build_parser() -> Parser:
         description="Fetch model files, verify their size and digest, and post-process them. "
         "What is there already is not fetched again.",
     )
-    selection.add_selection_arguments(parser, unless="--from_bundle")
+    selection.add_selection_arguments(
+        parser, "models (one of the first four is needed, unless there is --from_bundle)", required=False
+    )
     group = parser.add_argument_group("download")
     group.add_argument(
         "-o", "--output_dir", metavar="DIR", type=Path, default=Path(), help="where models go (default: here)"

@@ -8,8 +8,10 @@ import re
 from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
+from omz.inference.choice import add_model_argument, add_precisions_argument, add_tree_arguments
 from omz.inference.devices import HINTS, PRECISIONS, DeviceOptions
 from omz.inference.resizing import RESIZE_TYPES
+from omz.zoo.selection import add_root_argument
 
 if TYPE_CHECKING:
     from omz.inference.classifier import InputOptions
@@ -19,19 +21,13 @@ MAX_REQUESTS = 1024
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``-m``, ``-d`` and what says how a picture becomes input."""
+    """Add ``-m``, its tree and precision, and what says how a picture becomes input."""
     group = parser.add_argument_group("model")
-    group.add_argument(
-        "-m",
-        "--model",
-        required=True,
-        metavar="MODEL",
-        help="path of an .xml file, or the name of a model converted in the working directory's tree "
-        "(public/<name>/<precision>/; FP32 goes before FP16)",
-    )
-    group.add_argument(
-        "-labels", "--labels", metavar="FILE", help="label file or list name (default: the labels in the IR)"
-    )
+    add_model_argument(group)
+    add_tree_arguments(group)
+    add_precisions_argument(group, "--precision", default="the most exact one")
+    add_root_argument(group)
+    add_labels_argument(group, "-labels")
     add_network_arguments(group)
     group.add_argument(
         "--resize_type",
@@ -54,6 +50,24 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="X",
             help=f"{does} one value per channel, or one for all",
         )
+
+
+def add_labels_argument(group: argparse._ActionsContainer, *old: str) -> None:
+    """Add ``--labels``: the names of the network's classes."""
+    group.add_argument(
+        *old, "--labels", metavar="FILE", help="label file or list name (default: the labels in the IR)"
+    )
+
+
+def add_device_argument(group: argparse._ActionsContainer, *old: str) -> None:
+    """Add ``-d``, ``--device``: where the network runs."""
+    group.add_argument(
+        "-d",
+        "--device",
+        *old,
+        default="CPU",
+        help="CPU, GPU, GPU.1, NPU, AUTO:GPU,CPU, MULTI:.., HETERO:.. (default: CPU)",
+    )
 
 
 def add_network_arguments(group: argparse._ActionsContainer) -> None:
@@ -103,12 +117,7 @@ def add_requests_argument(group: argparse._ActionsContainer) -> None:
 def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says where and how inference runs."""
     group = parser.add_argument_group("inference")
-    group.add_argument(
-        "-d",
-        "--device",
-        default="CPU",
-        help="CPU, GPU, GPU.1, NPU, AUTO:GPU,CPU, MULTI:.., HETERO:.. (default: CPU)",
-    )
+    add_device_argument(group)
     group.add_argument(
         "-hint",
         "--hint",

@@ -47,10 +47,14 @@ class Preparation:
         width: Of the network's input, in pixels.
         height: Of the network's input, in pixels.
         channels: Of the network's input: 1 (grey), 3, or 4 (with alpha).
+        origin: Who says so, as 'as the IR says'.
     """
 
-    def __init__(self, steps: PictureSteps, width: int, height: int, channels: int = 3) -> None:
+    def __init__(
+        self, steps: PictureSteps, width: int, height: int, channels: int = 3, origin: str = ""
+    ) -> None:
         self.steps, self.width, self.height, self.channels = steps, width, height, channels
+        self.origin = origin
         self._by_pillow = steps.reader.type == "pillow_imread"
         self._read_channels = (
             1 if steps.reads_grey or (channels == 1 and not steps.makes_grey) else max(channels, 3)
@@ -70,6 +74,11 @@ class Preparation:
     def words(self) -> str:
         """What becomes of a picture, in words."""
         return in_words(self.steps)
+
+    @property
+    def told(self) -> str:
+        """What becomes of a picture, and who says so."""
+        return f"{self.words} ({self.origin})" if self.origin else self.words
 
     def __call__(self, path: Path) -> Picture:
         """Return (height, width, channels), uint8 or float32.
@@ -110,12 +119,13 @@ class Preparation:
             )
 
 
-def preprocessing_of(steps: PictureSteps, picture: PictureInput) -> Preparation:
+def preprocessing_of(steps: PictureSteps, picture: PictureInput, origin: str = "") -> Preparation:
     """Return what makes a picture file the input of a network.
 
     Args:
         steps: Of its ``accuracy-check.yml`` or its IR.
         picture: What the network takes.
+        origin: Who says so.
 
     Raises:
         InferenceError: The steps give another size than the network takes, or need Pillow, which is not installed.
@@ -124,7 +134,7 @@ def preprocessing_of(steps: PictureSteps, picture: PictureInput) -> Preparation:
         pillow()
     if text := misfit(steps, (picture.width, picture.height)):
         raise InferenceError(f"the preprocessing does not fit the model: {text}")
-    preparation = Preparation(steps, picture.width, picture.height, picture.channels)
+    preparation = Preparation(steps, picture.width, picture.height, picture.channels, origin)
     preparation.check_channels()
     return preparation
 

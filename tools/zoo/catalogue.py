@@ -82,6 +82,28 @@ def load_model(path: Path, root: Path, composite: str | None = None) -> Model:
     return validated(path, Model, read_yaml(path)).place(*_place(path, root), composite)
 
 
+def folder_of(name: str, root: Path | None = None) -> PurePosixPath | None:
+    """Return where below ``root`` (the usual one by default) the descriptor of a model is; None if it has none."""
+    root = root or default_root()
+    path = next((path for path in _find(root, MODEL_FILE) if path.parent.name == name), None)
+    return PurePosixPath(path.parent.relative_to(root).as_posix()) if path else None
+
+
+def find_model(name: str, root: Path | None = None) -> Model | None:
+    """Load the model of a name, also a stage of a composite one; None if there is none.
+
+    Raises:
+        DescriptorError: Its descriptor is malformed.
+    """
+    root = root or default_root()
+    folder = folder_of(name, root)
+    if folder is None:
+        return None
+    composite = (root / folder).parent
+    is_stage = (composite / COMPOSITE_FILE).is_file()
+    return load_model(root / folder / MODEL_FILE, root, composite.name if is_stage else None)
+
+
 def _load_composite(folder: Path, root: Path) -> CompositeModel:
     from omz.zoo.schema import CompositeModel
     from omz.zoo.validation import validated

@@ -20,20 +20,34 @@ if TYPE_CHECKING:
 MAX_LIST_BYTES = 1 << 20
 
 
-def add_selection_arguments(parser: argparse.ArgumentParser, unless: str = "") -> None:
+def add_selection_arguments(
+    parser: argparse.ArgumentParser,
+    title: str = "models (one of the first four is needed)",
+    *,
+    required: bool = True,
+) -> argparse._ArgumentGroup:
     """Add the options that choose models, and ``--models_root``.
 
     Args:
         parser: The command's.
-        unless: An option that makes a choice unnecessary; the command must see to it by itself.
+        title: Of the group in the help.
+        required: Whether a choice is needed; where not, the command must see to it by itself.
+
+    Returns:
+        The group, for further ways to choose.
     """
-    exception = f", unless there is {unless}" if unless else ""
-    group = parser.add_argument_group(f"models (one of the first four is needed{exception})")
-    choice = group.add_mutually_exclusive_group(required=not unless)
+    group = parser.add_argument_group(title)
+    choice = group.add_mutually_exclusive_group(required=required)
     choice.add_argument("--name", metavar="PAT[,PAT...]", help="models whose names match a shell pattern")
     choice.add_argument("--list", metavar="FILE", type=Path, help="the same, with a pattern a line in FILE")
     choice.add_argument("--all", action="store_true", help="all models")
     choice.add_argument("--print_all", action="store_true", help="print the names of all models and stop")
+    add_root_argument(group)
+    return group
+
+
+def add_root_argument(group: argparse._ActionsContainer) -> None:
+    """Add ``--models_root``: where descriptors are."""
     group.add_argument(
         "--models_root",
         metavar="DIR",
@@ -123,11 +137,17 @@ def parse_precisions(text: str | None) -> set[str]:
     """
     from omz.zoo.schema import PRECISIONS
 
-    if text is None:
-        return set(PRECISIONS)
-    wanted = {part.strip() for part in text.split(",")}
-    if unknown := sorted(wanted - set(PRECISIONS)):
+    return set(PRECISIONS) if text is None else set(precision_list(text))
+
+
+def precision_list(text: str | None) -> tuple[str, ...]:
+    """Return the same in the order that they are given in; none for None."""
+    from omz.zoo.schema import PRECISIONS
+
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(","))) if text is not None else ()
+    if unknown := sorted(set(wanted) - set(PRECISIONS)):
+        meant = did_you_mean(unknown[0], PRECISIONS, count=1)
         raise UsageError(
-            f"--precisions: unknown {', '.join(map(repr, unknown))}. Known are {', '.join(PRECISIONS)}."
+            f"--precisions: unknown {', '.join(map(repr, unknown))}.{meant} Known are {', '.join(PRECISIONS)}."
         )
     return wanted

@@ -1,0 +1,135 @@
+"""Which converted networks a command line asks for: by a name, a path, or patterns of names.
+
+The long spellings are those of every command (docs/options.md): ``--model``, ``--models_dir``, ``--precisions``,
+``--models_root``. ``-m`` is a network; where one is chosen otherwise, it is the tree, as it was in Open Model Zoo's
+accuracy checker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from omz.errors import UsageError
+from omz.inference.locate import Network, find_network, network_in
+from omz.zoo import selection
+from omz.zoo.selection import precision_list
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A network that is asked for; it is looked for when ``find`` is called."""
+
+    name: str
+    find: Callable[[], Network]
+
+
+def add_choice_arguments(parser: argparse.ArgumentParser, *old: str, config: bool = False) -> None:
+    """Add the options that choose converted networks.
+
+    Args:
+        parser: The command's.
+        old: Earlier spellings of ``--models_dir`` that this command still takes.
+        config: The command has ``-c``, whose file names a network, too.
+    """
+    others = "--name, --list, --all or -c" if config else "--name, --list or --all"
+    group = selection.add_selection_arguments(
+        parser, title=f"networks (one is needed: -m, or {others})", required=False
+    )
+    add_model_argument(group, f"; with {others}: the tree, as --models_dir", short_means_either=True)
+    add_tree_arguments(group, *old)
+    add_precisions_argument(group)
+
+
+def add_model_argument(
+    group: argparse._ActionsContainer, note: str = "", *, short_means_either: bool = False
+) -> None:
+    """Add ``-m`` and ``--model``; with ``short_means_either`` they are two, as ``-m`` may be the tree."""
+    what = "a converted network: its name, an .xml file, or a folder of its IRs"
+    if short_means_either:
+        group.add_argument("-m", dest="either", metavar="MODEL", help=f"{what}{note}")
+        group.add_argument("--model", metavar="MODEL", help="the network, in any case")
+    else:
+        group.add_argument("-m", "--model", required=True, metavar="MODEL", help=what)
+
+
+def add_tree_arguments(group: argparse._ActionsContainer, *old: str) -> None:
+    """Add ``--models_dir``: where names are looked for."""
+    group.add_argument(
+        "--models_dir", *old, type=Path, dest="models_dir", metavar="DIR",
+        help="the tree of converted models, which omz_converter -o was (default: here)",
+    )  # fmt: skip
+
+
+def add_precisions_argument(
+    group: argparse._ActionsContainer, *old: str, default: str = "all that are there"
+) -> None:
+    """Add ``--precisions``: which IRs of a network."""
+    group.add_argument(
+        "--precisions", *old, metavar="P[,P...]", help=f"of the IRs, such as FP16 (default: {default})"
+    )
+
+
+def choices(args: argparse.Namespace, precisions: Sequence[str] | None = None) -> list[Choice]:
+    """Return the networks that the command line asks for, but for those of ``-c``.
+
+    Args:
+        args: Of :func:`add_choice_arguments`.
+        precisions: Of the IRs; those that ``--precisions`` asks for by default.
+
+    Raises:
+        UsageError: None is asked for, or in two ways; or a pattern matches nothing.
+    """
+    wanted = precision_list(args.precisions) if precisions is None else precisions
+    if selection.is_made(args):
+        if args.model is not None:
+            raise UsageError("--model and --name, --list or --all exclude each other")
+        return [
+            Choice(stage.name, partial(network_in, tree(args), stage.name, wanted, stage))
+            for model in selection.selected_models(args)
+            for stage in model.stages
+        ]
+    text = args.either if args.model is None else args.model
+    if text is None:
+        raise UsageError(
+            "which network? Expected -m with its name, its .xml file or a folder of its IRs; or --name, --list or --all"
+        )
+    find = partial(
+        find_network, text, tree(args), precisions=wanted, root=args.models_root, known_to_zoo=True
+    )
+    return [Choice(text, find)]
+
+
+def one_ir(args: argparse.Namespace) -> Path:
+    """Return the IR that the command line of a demo asks for: of several precisions, the most exact.
+
+    Raises:
+        InferenceError: There is none.
+        UsageError: A precision is not known.
+    """
+    network = find_network(
+        args.model, args.models_dir, precisions=precision_list(args.precisions), root=args.models_root
+    )
+    if len(network.irs) > 1:
+        log.info("%s: takes %s of %s", network.name, network.most_exact, ", ".join(network.irs))
+    return network.most_exact
+
+
+def tree(args: argparse.Namespace) -> Path:
+    """Return the tree of converted models that the command line asks for.
+
+    Raises:
+        UsageError: It is given twice.
+    """
+    otherwise = selection.is_made(args) or args.model is not None or getattr(args, "config", None) is not None
+    if args.either is None or not otherwise:
+        return args.models_dir or Path()
+    if args.models_dir is not None:
+        raise UsageError("-m and --models_dir are both the tree of converted models; give one of them")
+    return Path(args.either)
