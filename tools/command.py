@@ -123,7 +123,7 @@ def describe(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         return "out of memory"
-    lines = [shortened(line) for line in redacted(str(error)).splitlines() if line.strip()]
+    lines = [shortened(printable(line)) for line in redacted(str(error)).splitlines() if line.strip()]
     return "\n".join(lines[:2]) or type(error).__name__
 
 

@@ -32,7 +32,7 @@ def build_parser() -> Parser:
     arguments.add_model_arguments(parser)
     arguments.add_inference_arguments(parser)
     group = parser.add_argument_group("input and output")
-    group.add_argument("-i", "--input", required=True, help="picture or folder of pictures")
+    arguments.add_input_argument(group)
     group.add_argument(
         "-gt",
         "--ground_truth",
@@ -104,15 +104,17 @@ def _demo(args: argparse.Namespace) -> int:
     from omz.errors import UsageError
     from omz.inference.benchmark import benchmark
     from omz.inference.choice import one_ir
+    from omz.inference.sources import open_sources
 
     if args.output and Path(args.output).suffix.lower() not in PICTURE_SUFFIXES:
         raise UsageError(f"-o {args.output}: expected a picture file, one of {', '.join(PICTURE_SUFFIXES)}")
+    source = open_sources(args.input)
     window = open_window("classification_benchmark_demo", no_show=args.no_show)
     try:
         truth = _truth(args)
         report = benchmark(
             one_ir(args),
-            args.input,
+            source,
             device=arguments.device_options(args),
             labels=args.labels,
             ground_truth=truth,
@@ -131,7 +133,7 @@ def _demo(args: argparse.Namespace) -> int:
         if window:
             window.close()
     if args.output:
-        write_picture(Path(args.output), draw_grid(report, args.resolution))
+        write_picture(Path(args.output), draw_grid(report, source, args.resolution))
     if args.json:
         write_json(args.json, report.to_json())
     if args.json != "-":

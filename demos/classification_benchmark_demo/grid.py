@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.demos.common.drawing import MAX_TILES, SheetItem, contact_sheet, percent
 from omz.demos.common.text import none_above
 from omz.errors import ZooError
-from omz.inference.images import Image, read_image
+from omz.inference.images import Image
 from omz.inference.ranking import THRESHOLD
 from omz.inference.statistics import three_digits
 
 if TYPE_CHECKING:
     from omz.inference.benchmark_report import Report
+    from omz.inference.frames import Frame
     from omz.inference.ground_truth import GroundTruth
     from omz.inference.pipeline import Outcome
     from omz.inference.ranking import Prediction
@@ -44,12 +45,13 @@ def make_item(
     return SheetItem(image, caption, best.text(), None if index is None else index == best.index)
 
 
-def draw_grid(report: Report, size: tuple[int, int]) -> Image:
+def draw_grid(report: Report, pictures: Iterable[Frame], size: tuple[int, int]) -> Image:
     """Return the grid of a report's first pictures (decoded again), with a line of figures on top."""
     items = []
+    frames = {frame.source: frame for frame in pictures}
     for result in report.classified[:MAX_TILES]:
         try:
-            image = read_image(Path(result.source))
+            image = frames[result.source].load()
         except ZooError:
             continue  # it has gone since
         items.append(make_item(image, result.source, result.kind, result.top, report.truth, report.threshold))

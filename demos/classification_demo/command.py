@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, add_json_argument, run
+from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, add_json_argument, printable, run
 from omz.demos.common.options import resolution
 from omz.inference import arguments
 from omz.parser import Parser
@@ -38,9 +38,7 @@ def build_parser() -> Parser:
     arguments.add_model_arguments(parser)
     arguments.add_inference_arguments(parser)
     group = parser.add_argument_group("input and output")
-    group.add_argument(
-        "-i", "--input", required=True, help="picture, folder of pictures, video or camera index"
-    )
+    arguments.add_input_argument(group, video=True)
     group.add_argument(
         "-topk",
         "--topk",
@@ -87,9 +85,9 @@ def _demo(args: argparse.Namespace) -> int:
     from omz.inference.classifier import load_classifier
     from omz.inference.pipeline import Pipeline
     from omz.inference.ranking import listing
-    from omz.inference.sources import open_source, repeat
+    from omz.inference.sources import LIVE, Pictures, open_sources, repeat
 
-    source = open_source(args.input)
+    source = open_sources(args.input)
     writer = open_writer(args.output, source) if args.output else None
     classifier = load_classifier(
         one_ir(args),
@@ -110,6 +108,8 @@ def _demo(args: argparse.Namespace) -> int:
     )
     session = _Session(args, source, window, writer, threshold)
     status = SUCCESS
+    if args.loop and isinstance(source, Pictures):
+        source.keep("for they are needed again and again")
     frames = repeat(source) if args.loop else source
     outcomes = pipeline.run(frames, args.time)
     try:
@@ -118,7 +118,7 @@ def _demo(args: argparse.Namespace) -> int:
                 break
     except KeyboardInterrupt:  # what was measured so far is still told
         _log.info("interrupted")
-        status = SUCCESS if args.loop or source.kind == "camera" else INTERRUPTED
+        status = SUCCESS if args.loop or source.kind in LIVE else INTERRUPTED
     except BaseException:
         session.close(keep=False)
         raise
@@ -170,7 +170,7 @@ class _Session:
 
         if outcome.error is not None or outcome.timing is None:
             if all(outcome.source != known.source for known in self.unreadable):
-                _log.warning("%s", outcome.error)
+                _log.warning("%s", printable(str(outcome.error)))
                 self.unreadable.append(outcome)
             return True
         self.frames += 1
@@ -181,10 +181,10 @@ class _Session:
         if self._args.json and len(self._listed) < MAX_LISTED:
             self._listed.append(as_classified(outcome).to_json())
         if self._out and (self._still or self._args.raw_output_message):
-            title = outcome.source if self._still else f"{outcome.source}, frame {outcome.number}"
+            name = printable(outcome.source)
             print_predictions(
                 self._out,
-                title,
+                name if self._still else f"{name}, frame {outcome.number}",
                 outcome.predictions,
                 raw=self._args.raw_output_message,
                 threshold=self._threshold,

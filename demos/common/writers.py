@@ -9,14 +9,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from omz.errors import InferenceError, UsageError
 from omz.files import write_whole
 from omz.inference import opencv
+from omz.inference.addresses import scheme
 from omz.inference.images import Image
 from omz.inference.sources import Source
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_MAX_STEM = 230  # bytes; with a number and a suffix, file systems take 255
 CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "MJPG"}
 
 
@@ -75,6 +78,8 @@ def write_picture(path: Path, image: Image) -> None:
 def write_json(target: str, report: Mapping[str, Any]) -> None:
     """Write a report as JSON to a file, or to stdout where ``target`` is ``-``."""
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # of names that are no UTF-8, in JSON's own escapes
+    text = text.encode(errors="backslashreplace").decode()
     if target == "-":
         sys.stdout.write(text)
     else:
@@ -118,23 +123,40 @@ class FolderWriter:
     """A file in a folder for each input file, of the same name; for videos numbered."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._used = folder, set[str]()
+        self._folder, self._used, self._numbers = folder, set[str](), dict[str, int]()
 
     def write(self, image: Image, source: str) -> None:
         """Write the next picture."""
-        name = Path(source).name.replace(" ", "_") if source.startswith("array ") else Path(source).name
-        stem, suffix = Path(name).stem, Path(name).suffix.lower()
-        suffix = suffix if suffix in PICTURE_SUFFIXES else ".png"
-        number, unique = 0, f"{stem}{suffix}"
+        stem, suffix = split_name(source)
+        unique = f"{stem}{suffix}"
         while unique in self._used:
-            number += 1
-            unique = f"{stem}_{number:06d}{suffix}"
+            self._numbers[stem] = self._numbers.get(stem, 0) + 1
+            unique = f"{stem}_{self._numbers[stem]:06d}{suffix}"
         self._used.add(unique)
         _refuse_overwriting(self._folder / unique, source)
         write_picture(self._folder / unique, image)
 
     def close(self, *, keep: bool = True) -> None:
         """Nothing to do: every file is whole already."""
+
+
+def split_name(source: str) -> tuple[str, str]:
+    """Return the stem and the suffix of the file for a source: of a file's own name, or of an address's last part.
+
+    >>> split_name("pets/cat.JPG"), split_name("http://example.com/a%20b/kit%2Ffox?size=9"), split_name("http://x")
+    (('cat', '.jpg'), ('kit_fox', '.png'), ('x', '.png'))
+    """
+    name = Path(source).name
+    if scheme(source):
+        parts = urlsplit(source)
+        last = unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or ""
+        name = re.sub(r"[^\w.-]", "_", last).lstrip(".") or "picture"
+    elif source.startswith("array "):
+        name = name.replace(" ", "_")
+    stem, suffix = Path(name).stem, Path(name).suffix.lower()
+    while len(os.fsencode(stem)) > _MAX_STEM:
+        stem = stem[:-1]
+    return stem, suffix if suffix in PICTURE_SUFFIXES else ".png"
 
 
 class VideoWriter:
@@ -184,5 +206,5 @@ class VideoWriter:
 
 
 def _refuse_overwriting(path: Path, source: str) -> None:
-    if path.exists() and Path(source).exists() and path.samefile(source):
+    if not scheme(source) and path.exists() and Path(source).exists() and path.samefile(source):
         raise InferenceError(f"{path}: is the input; choose another -o")

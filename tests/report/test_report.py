@@ -247,11 +247,16 @@ def test_a_dataset_lends_its_pictures(converted: Path, tmp_path: Path) -> None:
 
 def test_many_pictures_are_chosen_evenly(converted: Path) -> None:
     options = Options(
-        converted, pictures=catalogue.packaged_root() / "samples" / NAME / "heldout", sample_count=4
+        converted, pictures=[catalogue.packaged_root() / "samples" / NAME / "heldout"], sample_count=4
     )
     root = catalogue.packaged_root()
     model = catalogue.load_model(root / "samples" / NAME / "model.yml", root)
-    assert [path.stem for path in sample_pictures(model, None, options)] == ["1437", "1527", "1617", "1707"]
+    assert [path.stem for path in sample_pictures(model, None, options).items] == [
+        "1437",
+        "1527",
+        "1617",
+        "1707",
+    ]
 
 
 @pytest.mark.parametrize(

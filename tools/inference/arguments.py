@@ -102,6 +102,24 @@ def add_listing_arguments(group: argparse._ActionsContainer) -> None:
     )
 
 
+def add_input_argument(group: argparse._ActionsContainer, *, video: bool = False, default: str = "") -> None:
+    """Add ``-i``, which names pictures: several words at a time, several times.
+
+    Args:
+        group: Where to.
+        video: Whether a video or a camera is taken as well.
+        default: What is taken where it is not given, for the help; '': it is required.
+    """
+    taken = "pictures, folders of them, 'patterns' (** for any folders), @list.txt, http(s) addresses"
+    if video:
+        taken += "; or one video: a file, an http, rtsp or rtmp address, a camera (0, /dev/video0)"
+    if default:
+        taken += f" (default: {default})"
+    group.add_argument(
+        "-i", "--input", nargs="+", action="extend", required=not default, metavar="INPUT", help=taken
+    )
+
+
 def add_requests_argument(group: argparse._ActionsContainer) -> None:
     """Add ``-nireq``: how many pictures the device works on at a time."""
     group.add_argument(

@@ -8,11 +8,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from omz.command import printable
 from omz.errors import InferenceError, ZooError
 
 if TYPE_CHECKING:
     from omz.inference.benchmark_report import Report
-    from omz.inference.classification import Classified
+    from omz.inference.classification import Classified, Inputs
     from omz.inference.classifier import Classifier, InputOptions
     from omz.inference.devices import DeviceOptions
     from omz.inference.ground_truth import GroundTruth
@@ -31,7 +32,7 @@ TOP_K = 5
 
 def benchmark(
     model: str | Path,
-    inputs: str | Path | Sequence[str | Path] | Sequence[Image],
+    inputs: Inputs,
     *,
     device: str | DeviceOptions = "CPU",
     labels: str | Path | Sequence[str] | None = None,
@@ -55,7 +56,8 @@ def benchmark(
 
     Args:
         model: Path of an IR's .xml file, or the name of a model converted in the current tree.
-        inputs: A picture or a folder; or several picture files; or arrays, (height, width, 3) uint8 BGR.
+        inputs: What ``-i`` takes of pictures; or several picture files or addresses; or arrays, (height, width, 3)
+            uint8 BGR; or an open source. Those at addresses are fetched beforehand.
         device: OpenVINO device string, or a device with settings.
         labels: Label file, list name or names; those of the IR by default.
         ground_truth: List of the pictures and their classes, or folder with a folder for each class; see
@@ -88,7 +90,8 @@ def benchmark(
 
     pictures = as_source(inputs)
     if isinstance(pictures, Video):
-        raise InferenceError(f"{inputs}: the benchmark takes a picture or a folder of pictures, no video")
+        raise InferenceError(f"{pictures.name}: the benchmark takes pictures, no video or camera")
+    pictures.keep("so that the network is not measured")
     options = DeviceOptions(device) if isinstance(device, str) else device
     classifier = load_classifier(model, options, input_options, labels, output)
     truth = _truth(ground_truth, classifier, label_order)
@@ -193,7 +196,7 @@ class _Measurement:
         images = list(islice(readable(), count))
         if not images:
             first = next(iter(self.unreadable.values()))
-            raise InferenceError(f"no readable picture: {first} ({len(self.unreadable)} in all)")
+            raise InferenceError(f"no readable picture: {printable(first)} ({len(self.unreadable)} in all)")
         return images
 
     def _end_to_end(self, seconds: float | None) -> bool:
@@ -246,7 +249,7 @@ class _Measurement:
     def _note(self, source: str, error: Exception) -> None:
         if source not in self.unreadable:
             self.unreadable[source] = str(error)
-            _log.warning("%s", error)
+            _log.warning("%s", printable(str(error)))
 
     def results(self) -> list[Classified]:
         """Return every picture that was classified, once, in the order of the set."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from omz.command import printable
 from omz.errors import InferenceError
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from omz.inference.pipeline import Outcome
     from omz.inference.ranking import Prediction
     from omz.inference.sources import Source
+
+    Inputs = str | Path | Sequence[str | Path] | Sequence[Image] | Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Classified:
 
 def classify(
     model: str | Path,
-    inputs: str | Path | Sequence[str | Path] | Sequence[Image],
+    inputs: Inputs,
     *,
     device: str | DeviceOptions = "CPU",
     top_k: int | None = None,
@@ -66,8 +69,8 @@ def classify(
 
     Args:
         model: Path of an IR's .xml file, or the name of a model converted in the current tree.
-        inputs: A picture, folder, video or camera index; or several picture files; or arrays, (height, width, 3)
-            uint8 BGR.
+        inputs: What ``-i`` takes: a picture, folder, video, camera ...; or several picture files or addresses; or
+            arrays, (height, width, 3) uint8 BGR; or an open source.
         device: OpenVINO device string, or a device with settings.
         top_k: How many classes to list, at least 1; by default 5, and of independent scores all above the threshold.
         threshold: List only classes with a higher score; by default 0.5 of independent scores, else all.
@@ -101,16 +104,19 @@ def classify(
     return results
 
 
-def as_source(inputs: str | Path | Sequence[str | Path] | Sequence[Image]) -> Source:
+def as_source(inputs: Inputs) -> Source:
     """Return the frames that ``inputs`` stands for; see :func:`classify`."""
-    from omz.inference.sources import Arrays, Pictures, open_source
+    from omz.inference.sources import Arrays, Pictures, Video, open_source
+    from omz.inference.web_pictures import as_picture
 
+    if isinstance(inputs, Pictures | Video | Arrays):
+        return inputs
     if isinstance(inputs, str | Path):
         return open_source(inputs)
     if not inputs:
         raise InferenceError("no picture is given")
     if all(isinstance(item, str | Path) for item in inputs):
-        return Pictures([Path(item) for item in cast("Sequence[str | Path]", inputs)])
+        return Pictures([as_picture(item) for item in cast("Sequence[str | Path]", inputs)])
     return Arrays(cast("Sequence[Image]", inputs))
 
 
@@ -124,4 +130,4 @@ def check_any_readable(errors: Sequence[str], total: int) -> None:
     """Raise if not one of ``total`` pictures could be decoded; ``errors`` tell why."""
     if errors and len(errors) >= total:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise InferenceError(f"no readable picture: {errors[0]}{more}")
+        raise InferenceError(f"no readable picture: {printable(errors[0])}{more}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from omz.errors import InferenceError
 from omz.inference import opencv
+from omz.inference.signatures import START_BYTES, starts_picture
 
 Image = NDArray[np.uint8]  # (height, width, 3), BGR; (height, width) grey; (height, width, 4) BGR and alpha
 
@@ -24,24 +25,33 @@ MAX_FILE_BYTES = 256 << 20
 
 
 def is_picture(path: Path) -> bool:
-    """Tell whether a file says that it is a picture, by its suffix or by its first bytes."""
-    return path.suffix.lower() in SUFFIXES or bool(opencv.load().haveImageReader(str(path)))
+    """Tell whether a regular file says that it is a picture, by its suffix or by its first bytes."""
+    if not is_regular(path):
+        return False
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as stream:
+            return starts_picture(stream.read(START_BYTES))
+    except OSError:
+        return False
 
 
-def check_file(path: Path) -> None:
-    """Check that a picture is a regular file: who opens a FIFO or a device may wait for ever.
+def check_file(path: Path) -> int:
+    """Check that a picture is a regular file: who opens a FIFO or a device may wait for ever. Returns its size.
 
     Raises:
         InferenceError: It is none, or no file can have such a name.
     """
     try:
-        mode = path.stat().st_mode
+        state = path.stat()
     except OSError as error:
         raise InferenceError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:  # of a NUL in the name
         raise InferenceError(f"{path}: {error}") from error
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(state.st_mode):
         raise InferenceError(f"{path}: is no regular file")
+    return state.st_size
 
 
 def is_regular(path: Path) -> bool:
@@ -67,10 +77,10 @@ def read_image(path: Path, channels: int = 3) -> Image:
     Raises:
         InferenceError: The file is missing, too large, truncated or no picture.
     """
+    size = check_file(path)
+    if size > MAX_FILE_BYTES:
+        raise InferenceError(f"{path}: {size} bytes; pictures of up to {MAX_FILE_BYTES} bytes are read")
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise InferenceError(f"{path}: {size} bytes; pictures of up to {MAX_FILE_BYTES} bytes are read")
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InferenceError(f"{path}: {error.strerror or error}") from error

@@ -1,204 +1,187 @@
-"""Where frames come from: a picture, a folder of pictures, a video file, a camera, or arrays in memory."""
+"""Where frames come from: what ``-i`` names, and how it is told apart."""
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+import stat
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from omz.errors import InferenceError
-from omz.inference import opencv
-from omz.inference.images import Image, is_picture, is_regular, read_image
+from omz.errors import InferenceError, UsageError
+from omz.inference.addresses import STREAM_SCHEMES, WEB_SCHEMES, scheme, shown
+from omz.inference.folders import (
+    Found,
+    files_below,
+    has_magic,
+    list_pictures,
+    look,
+    matches,
+    natural_key,
+    pictures_below,
+    tell,
+)
+from omz.inference.frames import Frame, repeat
+from omz.inference.images import is_picture
+from omz.inference.path_lists import read_list
+from omz.inference.picture_sources import Arrays, NoPicture, Pictures
+from omz.inference.video_sources import (
+    LIVE,
+    Video,
+    check_video_file,
+    is_camera,
+)
+from omz.inference.web import NoPictureError, fetch
+from omz.inference.web_pictures import WebPicture
 
-if TYPE_CHECKING:
-    import cv2
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One picture to come: ``load`` decodes it, in whatever thread calls it."""
-
-    source: str
-    number: int  # within its source, from 0
-    load: Callable[[], Image]
-
-
-def _itself(image: Image) -> Image:
-    return image
-
-
-class Pictures:
-    """Picture files, decoded when their turn comes; ``kind`` is 'image' or 'folder'.
-
-    ``channels`` tells how they are decoded; see :func:`omz.inference.images.read_image`.
-    """
-
-    channels = 3
-
-    def __init__(self, paths: Sequence[Path], kind: str = "folder") -> None:
-        self.paths, self.kind, self.fps = tuple(paths), kind, 0.0
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __iter__(self) -> Iterator[Frame]:
-        for path in self.paths:
-            yield Frame(str(path), 0, partial(read_image, path, self.channels))
-
-
-class Video:
-    """A video file or a camera (``kind`` 'video' or 'camera'); frames are decoded in order as they are asked for."""
-
-    channels = 3  # what OpenCV gives, whatever is asked for
-
-    def __init__(self, source: str | int) -> None:
-        self.kind = "camera" if isinstance(source, int) else "video"
-        self._source, self._opencv = source, opencv.load()
-        capture = self._open()
-        self.fps = float(capture.get(self._opencv.CAP_PROP_FPS)) or 25.0
-        capture.release()
-
-    def _open(self) -> cv2.VideoCapture:
-        capture: cv2.VideoCapture = self._opencv.VideoCapture(self._source)
-        if not capture.isOpened():
-            if self.kind == "camera":
-                raise InferenceError(f"camera {self._source}: cannot be opened")
-            raise InferenceError(f"{self._source}: no picture or video that OpenCV reads, or damaged")
-        return capture
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames from the beginning.
-
-        Raises:
-            InferenceError: Not one frame can be read.
-        """
-        capture = self._open()
-        expected = 0 if self.kind == "camera" else int(capture.get(self._opencv.CAP_PROP_FRAME_COUNT))
-        number = 0
-        try:
-            while True:
-                there, image = capture.read()
-                if not there:
-                    break
-                yield Frame(str(self._source), number, partial(_itself, image))
-                number += 1
-        finally:
-            capture.release()
-        if not number:
-            raise InferenceError(f"{self._source}: not one frame can be read")
-        if number < expected - 1:  # containers may count one frame too many
-            _log.warning(
-                "%s: ends after %d of %d frames; truncated or damaged?", self._source, number, expected
-            )
-
-
-class Arrays:
-    """Pictures already in memory, (height, width, 3) uint8 BGR; named ``array 0``, ``array 1`` ..."""
-
-    kind, fps = "folder", 0.0
-    channels = 3  # what they have, whatever is asked for
-
-    def __init__(self, images: Sequence[Image]) -> None:
-        self._images = images
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __iter__(self) -> Iterator[Frame]:
-        for number, image in enumerate(self._images):
-            yield Frame(f"array {number}", 0, partial(_itself, image))
-
+__all__ = [
+    "LIVE",
+    "Arrays",
+    "Frame",
+    "Pictures",
+    "Source",
+    "Video",
+    "files_below",
+    "list_pictures",
+    "natural_key",
+    "open_source",
+    "open_sources",
+    "pictures_below",
+    "repeat",
+]  # fmt: skip
 
 Source = Pictures | Video | Arrays
 
+_TAKEN = (
+    "pictures, folders, 'patterns', @list.txt, http(s) addresses; or one video, rtsp:// address or camera"
+)
+_ALONE = "a video or a camera is given alone"
+
 
 def open_source(text: str | Path) -> Source:
-    """Open what ``-i`` names: a picture, a folder of pictures, a video file or a camera's index.
-
-    A file that exists goes before a camera of that number.
-
-    Raises:
-        InferenceError: There is no such thing, or no picture in the folder.
-    """
-    path = Path(text)
-    if path.is_dir():
-        return Pictures(list_pictures(path))
-    if path.is_file():
-        return Pictures([path], "image") if is_picture(path) else Video(str(path))
-    if str(text).isdecimal():
-        return Video(int(str(text)))
-    raise InferenceError(f"{text}: no such file or folder (and no camera index)")
+    """Open what one ``-i`` names; see :func:`open_sources`."""
+    return open_sources([text])
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the picture files directly in a folder, in natural order (2 before 10).
+def open_sources(inputs: Sequence[str | Path]) -> Source:
+    """Open what ``-i`` names, one thing or several.
+
+    Any number of pictures, mixed as one likes: files, folders (those directly in it, or if there is none, in the
+    folders in it), patterns with ``*``, ``?``, ``[...]`` and ``**``, ``@list.txt`` with a path or an http(s) address a
+    line, and http(s) addresses. Or a single video: a file, an address (http, https, rtsp, rtmp ...), or a camera by
+    its index or device. A file that exists goes before whatever else its name might mean.
+
+    Args:
+        inputs: At least one; a :class:`~pathlib.Path` is a file or a folder, whatever its name may look like.
 
     Raises:
-        InferenceError: There is none.
+        InferenceError: There is no such thing, or no picture in a folder, or it cannot be opened.
+        UsageError: A video or a camera is not given alone.
     """
-    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    pictures = sorted((path for path in files if is_picture(path)), key=natural_key)
+    if not inputs:
+        raise InferenceError("no picture is given")
+    if len(inputs) == 1:
+        return _open(inputs[0])
+    return Pictures([item for one in inputs for item in _pictures(one)])
+
+
+def _open(given: str | Path) -> Source:
+    """Open the only thing that is given; it may be anything."""
+    text = str(given)
+    name = scheme(text) if isinstance(given, str) else ""
+    if name in WEB_SCHEMES:
+        try:
+            return Pictures([WebPicture(text, fetch(text))], "image")
+        except NoPictureError:  # a page or an error would have been told
+            return Video(text)
+    if name in STREAM_SCHEMES:
+        return Video(text)
+    path, mode = Path(given), _mode(given)
+    if mode is None:
+        if name == "" and _is_index(text):
+            return Video(int(text))
+        if isinstance(given, str) and _is_pattern(text) and len(found := matches(text)) == 1:
+            return _open(found[0])
+    elif is_camera(path):
+        return Video(path)
+    elif stat.S_ISREG(mode):
+        if is_picture(path):
+            return Pictures([path], "image")
+        check_video_file(path)
+        return Video(path)
+    return Pictures(_pictures(given))
+
+
+def _pictures(given: str | Path) -> Sequence[Path | WebPicture | NoPicture]:
+    """Return the pictures that one of several things names."""
+    text = str(given)
+    name = scheme(text) if isinstance(given, str) else ""
+    if name in WEB_SCHEMES:
+        return [WebPicture(text)]
+    if name in STREAM_SCHEMES:
+        raise UsageError(f"{shown(text)}: {_ALONE}")
+    if name:
+        raise InferenceError(f"{shown(text)}: {name}:// is not taken.\n-i takes {_TAKEN}")
+    path, mode = Path(given), _mode(given)
+    if mode is None:
+        return _by_name(given)
+    if stat.S_ISDIR(mode):
+        return list_pictures(path)
+    if stat.S_ISREG(mode):
+        return [path] if is_picture(path) else [NoPicture(path, f"no picture; {_ALONE}")]
+    if is_camera(path):
+        raise UsageError(f"{shown(text)}: {_ALONE}")
+    raise InferenceError(f"{shown(text)}: is no regular file, folder or camera")
+
+
+def _by_name(given: str | Path) -> Sequence[Path | WebPicture]:
+    """Return the pictures that a list or a pattern names: there is no file of that name."""
+    text = str(given)
+    if isinstance(given, str):
+        if text.startswith("@"):
+            return read_list(Path(text[1:]))
+        if _is_pattern(text):
+            return _matching(text)
+        if _is_index(text):
+            raise UsageError(f"{shown(text)}: no such file, and if it is meant to be a camera: {_ALONE}")
+        if " ! " in text:
+            raise InferenceError(f"{shown(text)}: GStreamer pipelines are not taken.\n-i takes {_TAKEN}")
+    raise InferenceError(f"{shown(text) or 'an empty name'}: no such file or folder (and no camera index)")
+
+
+def _matching(pattern: str) -> list[Path]:
+    """Return the pictures that match a pattern, and those of the folders that do."""
+    pictures: list[Path] = []
+    others = unread = 0
+    for path in matches(pattern):
+        found = look(path) if path.is_dir() else Found([path], 0) if is_picture(path) else Found([], 1)
+        pictures += found.pictures
+        others, unread = others + found.others, unread + found.unread
+    pictures = list(dict.fromkeys(pictures))
     if not pictures:
-        raise InferenceError(f"{folder}: holds no picture ({len(files)} other files)")
-    if len(pictures) < len(files):
-        _log.debug("%s: %d files are no pictures", folder, len(files) - len(pictures))
+        what = f"no picture ({others} other files)" if others else "nothing"
+        raise InferenceError(f"{shown(pattern)}: matches {what}")
+    tell(shown(pattern), Found(pictures, others, unread))
     return pictures
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Return all files below a folder, in natural order, without hidden ones.
-
-    Links to folders are followed, but not in circles.
-    """
-    found: list[Path] = []
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted(
-        found, key=lambda path: [natural_key(Path(part)) for part in path.relative_to(folder).parts]
-    )
+def _is_pattern(text: str) -> bool:
+    return has_magic(text) and "\0" not in text
 
 
-def pictures_below(folder: Path) -> list[Path]:
-    """Return all picture files below a folder, in natural order.
-
-    Raises:
-        InferenceError: There is no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise InferenceError(f"{folder}: no such folder")
-    files = files_below(folder)
-    pictures = [path for path in files if is_regular(path) and is_picture(path)]
-    if not pictures:
-        raise InferenceError(
-            f"{folder}: holds no picture, nor do the folders in it ({len(files)} other files)"
-        )
-    if len(pictures) < len(files):
-        _log.info("%s: %d files are no pictures", folder, len(files) - len(pictures))
-    return pictures
+def _is_index(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 6
 
 
-def natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:
-    """Return a sorting key that orders numbers in names by value."""
-    parts: list[tuple[int, int | str]] = [
-        (0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", path.name) if part
-    ]
-    return parts, path.name
-
-
-def repeat(source: Iterable[Frame]) -> Iterator[Frame]:
-    """Yield the frames of a source again and again."""
-    while True:
-        yield from source
+def _mode(given: str | Path) -> int | None:
+    """Return the mode of a file or folder, None if there is none of that name."""
+    if not str(given):  # which a Path takes for the working directory
+        return None
+    try:
+        return os.stat(given).st_mode  # noqa: PTH116 - of a word that need be no path
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return None
+        raise InferenceError(f"{shown(given)}: {error.strerror}") from error
+    except ValueError:  # of a NUL
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from omz.report.speed import measure
 
 if TYPE_CHECKING:
     from omz.accuracy.datasets import Dataset
+    from omz.inference.sources import Pictures
     from omz.info_dumper.info import Info
     from omz.zoo.accuracy_check import Evaluation
     from omz.zoo.schema import Model
@@ -166,7 +166,7 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
     )
 
 
-def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> list[Path]:
+def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> Pictures:
     """Return the pictures to show: as given, or those that come with the model, or some of the dataset's.
 
     They are evenly chosen if they are many.
@@ -175,25 +175,25 @@ def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> 
         InferenceError: What is given is not there, or holds no picture.
     """
     from omz.inference.images import is_regular
-    from omz.inference.sources import Pictures, list_pictures, open_source
+    from omz.inference.sources import Pictures, list_pictures, open_sources
 
-    given = options.pictures
-    if given is None:
+    if options.pictures:
+        source = open_sources(options.pictures)
+        if not isinstance(source, Pictures):
+            raise InferenceError(f"{options.pictures[0]}: expected pictures")
+    else:
         bundled = model.directory / "images"
         # a pipe would be waited for; how many pictures cannot be read is told with the accuracy
         of_dataset = [one.path for one in dataset.samples if is_regular(one.path)] if dataset else []
-        paths = list_pictures(bundled) if bundled.is_dir() else of_dataset
-    else:
-        source = open_source(given)
-        if not isinstance(source, Pictures):
-            raise InferenceError(f"{given}: expected a picture or a folder of pictures")
-        paths = list(source.paths)
-    many, few = len(paths), min(len(paths), options.sample_count)
-    return [paths[place * many // few] for place in range(few)]
+        source = Pictures(list_pictures(bundled) if bundled.is_dir() else of_dataset)
+    many, few = len(source), min(len(source), options.sample_count)
+    chosen = Pictures([source.items[place * many // few] for place in range(few)])
+    chosen.keep("for every precision is shown them")
+    return chosen
 
 
 def classify_samples(
-    irs: dict[str, Path], pictures: Sequence[Path], options: Options
+    irs: dict[str, Path], pictures: Pictures, options: Options
 ) -> tuple[list[Sample], dict[str, str]]:
     """Classify the pictures with every IR.
 

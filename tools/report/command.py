@@ -11,7 +11,9 @@ from omz.accuracy.arguments import add_list_arguments
 from omz.command import SUCCESS, add_common_arguments, positive_number, run
 from omz.errors import UsageError, ZooError
 from omz.files import check_writable
+from omz.inference.arguments import add_input_argument
 from omz.parser import Parser
+from omz.redaction import redacted
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -40,13 +42,7 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--precisions", metavar="P[,P...]", help="those to report on (default: all that are there)"
     )
-    parser.add_argument(
-        "-i",
-        "--input",
-        type=Path,
-        metavar="PATH",
-        help="picture or folder of pictures to show (default: those that come with the model, if any do)",
-    )
+    add_input_argument(parser, default="those that come with the model, if any do")
     parser.add_argument(
         "--pictures",
         type=positive_number,
@@ -111,7 +107,7 @@ def _run(args: argparse.Namespace) -> int:
         model,
         Options(
             model_dir=args.model_dir,
-            pictures=args.input,
+            pictures=args.input or (),
             precisions=tuple(wanted),
             device=args.device,
             infer_precision=args.infer_precision,
@@ -216,7 +212,11 @@ def _options(args: argparse.Namespace) -> list[str]:
     for name in kept:
         value = getattr(args, name)
         if value != parser.get_default(name):
-            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+            values = value if isinstance(value, list) else [value]
+            words += [
+                f"--{name}",
+                *(f"{one:g}" if isinstance(one, float) else redacted(str(one)) for one in values),
+            ]
     return words
 
 

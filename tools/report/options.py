@@ -13,7 +13,7 @@ class Options:
 
     Attributes:
         model_dir: What ``omz_converter -o`` was.
-        pictures: A picture or a folder; None for those that come with the model, if any do.
+        pictures: What ``-i`` takes of pictures; () for those that come with the model, if any do.
         precisions: Those to report on; () for all that are there.
         device: OpenVINO device string.
         infer_precision: 'f32', 'f16' or 'bf16'; '' for the device's own choice.
@@ -27,7 +27,7 @@ class Options:
     """
 
     model_dir: Path = Path()
-    pictures: Path | None = None
+    pictures: Sequence[str | Path] = ()
     precisions: Sequence[str] = ()
     device: str = "CPU"
     infer_precision: str = ""

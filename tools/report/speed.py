@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from omz.report.options import Options
 
 if TYPE_CHECKING:
     from omz.inference.classifier import Classifier
+    from omz.inference.frames import Frame
     from omz.inference.images import Image
     from omz.inference.pipeline import Rate
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 ROUNDS = 3
 
 
-def measure(irs: dict[str, Path], pictures: Sequence[Path], options: Options) -> dict[str, Speed]:
+def measure(irs: dict[str, Path], pictures: Iterable[Frame], options: Options) -> dict[str, Speed]:
     """Measure latency, one picture at a time, and throughput, as many at a time as the device likes.
 
     The IRs take turns in several rounds, so that what else the machine does touches all of them alike. Inputs are
@@ -74,13 +75,11 @@ def _take_turns(
     return {precision: (rates[precision], pipeline.classifier) for precision, pipeline in pipelines.items()}
 
 
-def _readable(pictures: Sequence[Path]) -> list[Image]:
-    from omz.inference.images import read_image
-
+def _readable(pictures: Iterable[Frame]) -> list[Image]:
     images = []
-    for path in pictures:
+    for frame in pictures:
         try:
-            images.append(read_image(path))
+            images.append(frame.load())
         except InferenceError as error:  # told where the pictures are shown
             log.debug("%s", error)
     return images

@@ -1,0 +1,31 @@
+"""A bound on the time of work that cannot be interrupted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def within(seconds: float, work: Callable[[], Result]) -> Result:
+    """Return what ``work()`` returns, or raise what it raises; Ctrl-C is obeyed while it is waited for.
+
+    The work has a thread of its own. Where it takes too long, it is left to itself, and does not keep the process from
+    ending.
+
+    Raises:
+        TimeoutError: It was not done in time.
+    """
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="time limit", daemon=True).start()
+    return future.result(seconds)

@@ -1,0 +1,212 @@
+"""Video as a source of frames: a file, a camera, or an address that OpenCV's FFmpeg opens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omz.errors import InferenceError
+from omz.inference import opencv
+from omz.inference.addresses import scheme, shown
+from omz.inference.frames import Frame, itself
+from omz.inference.signatures import START_BYTES, is_text, starts_playlist
+from omz.inference.time_limit import within
+from omz.redaction import redacted
+
+if TYPE_CHECKING:
+    import cv2
+
+_log = logging.getLogger(__name__)
+
+#: For opening an address, and for each frame from it.
+OPEN_SECONDS, FRAME_SECONDS = 10.0, 10.0
+#: What has no end of its own, nor a number of frames.
+LIVE = ("camera", "stream")
+_DEFAULT_FPS, _MAX_FPS = 25.0, 1000.0
+#: Of files that name others.
+_PLAYLIST_SUFFIXES = frozenset(
+    [
+        ".asx",
+        ".avs",
+        ".cue",
+        ".ffconcat",
+        ".m3u",
+        ".m3u8",
+        ".mpd",
+        ".pls",
+        ".sdp",
+        ".smil",
+        ".vpy",
+        ".wpl",
+        ".xspf",
+    ]
+)
+_DEVICE = re.compile(r"/dev/video\d+")
+
+
+def is_camera(path: Path) -> bool:
+    """Tell whether a path is, or leads to, the device of a camera."""
+    return bool(_DEVICE.fullmatch(os.path.realpath(path))) and path.is_char_device()
+
+
+def check_video_file(path: Path) -> None:
+    """Check that a file may be a video, before a decoder opens it.
+
+    Raises:
+        InferenceError: It is text, or a playlist: that names other files and addresses, and they would be opened, too.
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(START_BYTES)
+    except OSError as error:
+        raise InferenceError(f"{shown(path)}: cannot be read: {error.strerror}") from error
+    if path.suffix.lower() in _PLAYLIST_SUFFIXES or starts_playlist(start):
+        raise InferenceError(
+            f"{shown(path)}: a playlist is not opened, for it may name anything. Give what it names."
+        )
+    if is_text(start):
+        raise InferenceError(
+            f"{shown(path)}: text, no picture or video. A list of pictures is given as @{path}"
+        )
+
+
+class Video:
+    """A video; frames are decoded in order as they are asked for.
+
+    ``kind`` is 'video' where it has an end and the number of frames is known, else 'camera' or, for an address,
+    'stream'.
+
+    Args:
+        source: A file, an address, the device of a camera, or its index.
+
+    Raises:
+        InferenceError: It cannot be opened, or not in time.
+    """
+
+    channels = 3  # what OpenCV gives, whatever is asked for
+
+    def __init__(self, source: str | Path | int) -> None:
+        self.name = str(source)
+        self._open: Callable[[], cv2.VideoCapture]
+        if isinstance(source, str) and scheme(source):
+            self.name = redacted(source)
+            self.kind, self._open = "stream", partial(_open_address, source)
+        elif isinstance(source, int) or is_camera(Path(source)):
+            self.kind, self._open = "camera", partial(_open_camera, source)
+        else:
+            self.kind, self._open = "video", partial(_open_file, Path(source))
+        self._opened: cv2.VideoCapture | None = self._open()  # what the first iteration begins with
+        self._frames = 0 if self.kind == "camera" else int(_property(self._opened, "FRAME_COUNT"))
+        if self.kind == "stream" and self._frames > 0:
+            self.kind = "video"
+        fps = _property(self._opened, "FPS")
+        self.fps = fps if 0 < fps <= _MAX_FPS else _DEFAULT_FPS
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames from the beginning; of a camera or a stream, those that come.
+
+        Raises:
+            InferenceError: Not one frame can be read.
+        """
+        capture, self._opened = self._opened or self._open(), None
+        number = 0
+        try:
+            while True:
+                asked = time.monotonic()
+                there, image = capture.read()
+                if not there:
+                    break
+                yield Frame(self.name, number, partial(itself, image))
+                number += 1
+        finally:
+            capture.release()
+        self._tell_end(number, time.monotonic() - asked)
+
+    def _tell_end(self, number: int, silence: float) -> None:
+        where = shown(self.name)
+        live = self.kind in LIVE
+        why = f"no frame came for {silence:.0f} s" if live and silence > 0.9 * FRAME_SECONDS else ""
+        if not number:
+            raise InferenceError(f"{where}: not one frame can be read{why and f'; {why}'}")
+        if live:
+            _log.warning("%s: ends after %d frames: %s", where, number, why or "no more come")
+        elif number < self._frames - 1:  # containers may count one frame too many
+            _log.warning("%s: ends after %d of %d frames; truncated or damaged?", where, number, self._frames)
+
+
+def _open_file(path: Path) -> cv2.VideoCapture:
+    cv2 = opencv.load()
+    # an absolute path is no address, nor a pattern of numbered pictures, whatever it is named
+    name = _utf8(os.path.abspath(path))  # noqa: PTH100 - links stay
+    capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+    return _checked(capture, f"{shown(path)}: no picture or video that OpenCV reads, or damaged")
+
+
+def _open_camera(source: str | Path | int) -> cv2.VideoCapture:
+    cv2 = opencv.load()
+    if isinstance(source, int):
+        capture = cv2.VideoCapture(source)
+    else:
+        capture = cv2.VideoCapture(_utf8(str(source)), cv2.CAP_V4L2)
+    return _checked(capture, f"camera {source}: cannot be opened")
+
+
+def _open_address(address: str) -> cv2.VideoCapture:
+    cv2, where = opencv.load(), shown(_utf8(address))
+    _log.info("opening %s (at most %g s)", where, OPEN_SECONDS)
+    bounds = [
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * OPEN_SECONDS)),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * FRAME_SECONDS)),
+    ]
+    began = time.monotonic()
+    try:  # in a thread: FFmpeg does not hear Ctrl-C, and its bounds do not hold for the look-up of names
+        capture = within(OPEN_SECONDS + 1, lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, bounds))
+    except TimeoutError:
+        raise InferenceError(f"{where}: no video within {OPEN_SECONDS:g} s") from None
+    late = time.monotonic() - began > 0.9 * OPEN_SECONDS
+    why = (
+        f"no video within {OPEN_SECONDS:g} s" if late else "refused, not there, or no video that OpenCV reads"
+    )
+    return _checked(capture, f"{where}: {why}")
+
+
+def _property(capture: cv2.VideoCapture, name: str) -> float:
+    return float(capture.get(getattr(opencv.load(), f"CAP_PROP_{name}")))
+
+
+def _utf8(name: str) -> str:
+    """Return a name that OpenCV can be given: on others it may crash.
+
+    Raises:
+        InferenceError: It is another.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InferenceError(
+            f"{shown(name)}: a video whose name is no UTF-8 cannot be opened; rename it"
+        ) from error
+    return name
+
+
+def _checked(capture: cv2.VideoCapture, complaint: str) -> cv2.VideoCapture:
+    """Return what has been opened.
+
+    Raises:
+        InferenceError: It has not, with the complaint; or its frames are too large.
+    """
+    if not capture.isOpened():
+        raise InferenceError(complaint)
+    width, height = int(_property(capture, "FRAME_WIDTH")), int(_property(capture, "FRAME_HEIGHT"))
+    if width * height > opencv.MAX_PIXELS:
+        limit = f"{opencv.MAX_PIXELS >> 20} million pixels"
+        raise InferenceError(
+            f"{complaint.partition(': ')[0]}: frames of {width} x {height}, more than {limit}"
+        )
+    return capture

@@ -1,0 +1,194 @@
+"""HTTP for pictures: an address becomes the bytes of a file, within bounds of time, size and redirects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from omz.command import printable, shortened
+from omz.errors import InferenceError
+from omz.inference.addresses import shown
+from omz.inference.images import MAX_FILE_BYTES
+from omz.inference.signatures import (
+    START_BYTES,
+    is_text,
+    page_title,
+    starts_page,
+    starts_picture,
+    starts_playlist,
+)  # fmt: skip
+from omz.inference.time_limit import within
+from omz.redaction import redacted
+from omz.version import __version__
+
+if TYPE_CHECKING:
+    import requests
+
+#: For a connection; between two pieces of an answer; for a picture as a whole.
+CONNECT_SECONDS, SILENCE_SECONDS, TOTAL_SECONDS = 10.0, 10.0, 60.0
+MAX_REDIRECTS = 5
+_CONNECTIONS = 32  # kept open per server
+_CHUNK_BYTES = 1 << 16
+_MAX_WORDS = 200  # letters of what a server says, in a message
+
+
+class NoPictureError(InferenceError):
+    """What is there is neither a picture nor a page; it may be a video."""
+
+
+def fetch(address: str) -> bytes:
+    """Return the file of the picture at an address; by its first bytes it is one, or the server calls it one.
+
+    Args:
+        address: Of http:// or https://, perhaps with a login.
+
+    Raises:
+        NoPictureError: There is something else.
+        InferenceError: There is nothing, or not in time, or a page, or too much.
+    """
+    where = shown(address)
+    deadline = time.monotonic() + TOTAL_SECONDS
+    try:
+        return within(TOTAL_SECONDS, lambda: _fetch(address, where, deadline))
+    except TimeoutError:
+        raise InferenceError(f"{where}: not there within {TOTAL_SECONDS:g} s") from None
+
+
+def _fetch(address: str, where: str, deadline: float) -> bytes:
+    with _faults(where), _open(address, where) as response:
+        said = _words(response.headers.get("Content-Type", "").partition(";")[0].lower())
+        if said.startswith(("video/", "multipart/")):  # may begin as a picture does, and have no end
+            raise NoPictureError(f"{where}: no picture, but {said}; a video is given alone")
+        content = bytearray()
+        pieces = _pieces(response, deadline)
+        for piece in pieces:
+            content += piece
+            if len(content) >= START_BYTES:
+                break
+        _check_start(bytes(content[:START_BYTES]), said, where)
+        for piece in pieces:
+            content += piece
+            if len(content) > MAX_FILE_BYTES:
+                raise InferenceError(f"{where}: more than {MAX_FILE_BYTES} bytes, which is all that is read")
+        return bytes(content)
+
+
+def _check_start(start: bytes, said: str, where: str) -> None:
+    if not start:
+        raise InferenceError(f"{where}: is empty")
+    if starts_picture(start):
+        return
+    if starts_page(start):
+        title = _words(page_title(start))
+        raise InferenceError(f"{where}: an HTML page{f' ({title!r})' if title else ''} instead of a picture")
+    if said.startswith("image/"):
+        return
+    kind = said or "of no known type"
+    if is_text(start) and not starts_playlist(start):
+        raise InferenceError(f"{where}: text instead of a picture ({kind})")
+    raise NoPictureError(f"{where}: no picture ({kind}); a video is given alone")
+
+
+def _pieces(response: requests.Response, deadline: float) -> Iterator[bytes]:
+    while piece := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        yield piece
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+
+@contextmanager
+def _open(address: str, where: str) -> Iterator[requests.Response]:
+    """Ask for an address and follow redirects, but never from https to http; bodies of redirects are not read."""
+    session = _session()
+    url = address
+    for _ in range(MAX_REDIRECTS + 1):
+        with session.get(
+            url, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, SILENCE_SECONDS)
+        ) as response:
+            target = _target(response)
+            if target is None:
+                if response.status_code == 401 and "@" in urlsplit(address).netloc:
+                    # cameras ask for another kind of login, which video decoders know
+                    raise NoPictureError(f"{where}: {_words('401 ' + str(response.reason))}")
+                if response.status_code != 200:
+                    raise InferenceError(f"{where}: {_words(f'{response.status_code} {response.reason}')}")
+                yield response
+                return
+        here, url = urlsplit(url).scheme, urljoin(url, target)
+        if urlsplit(url).scheme not in {"https", here}:
+            raise InferenceError(
+                f"{where}: redirects to {shown(url)}, which is less safe than where it comes from"
+            )
+    raise InferenceError(f"{where}: redirects more than {MAX_REDIRECTS} times")
+
+
+def _target(response: requests.Response) -> str | None:
+    """Return where an answer redirects to, None if it does not."""
+    import requests
+
+    return requests.Session.get_redirect_target(_session(), response)
+
+
+@cache
+def _session() -> requests.Session:
+    """Return the session of all threads: its pools of connections may be shared, and it takes no cookies."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    class Session(requests.Session):
+        def get_redirect_target(self, resp: requests.Response) -> str | None:
+            """Hide redirects from requests, which would read their bodies, however large, before we see them."""
+            return None
+
+    session = Session()
+    session.headers["User-Agent"] = f"omz-toolkit/{__version__}"
+    session.headers["Accept-Encoding"] = "identity"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    return session
+
+
+@contextmanager
+def _faults(where: str) -> Iterator[None]:
+    """Turn what the HTTP libraries raise into an error of a few words."""
+    import urllib3.exceptions as low
+    from requests import exceptions as high
+
+    try:
+        yield
+    except (high.SSLError, low.SSLError) as error:
+        raise InferenceError(f"{where}: secure connection failed: {_cause(error)}") from error
+    except (high.ReadTimeout, low.ReadTimeoutError) as error:
+        raise InferenceError(f"{where}: the server was silent for {SILENCE_SECONDS:g} s") from error
+    except high.Timeout as error:
+        raise InferenceError(f"{where}: no connection within {CONNECT_SECONDS:g} s") from error
+    except TimeoutError:
+        raise
+    except (high.ConnectionError, low.ProtocolError) as error:
+        if "IncompleteRead" in str(error):
+            raise InferenceError(
+                f"{where}: truncated: the connection ended before the picture did"
+            ) from error
+        raise InferenceError(f"{where}: connection failed: {_cause(error)}") from error
+    except (high.RequestException, low.HTTPError, OSError, ValueError) as error:
+        raise InferenceError(f"{where}: {_words(str(error)) or type(error).__name__}") from error
+
+
+def _cause(error: BaseException) -> str:
+    """Return the operating system's word for what happened, if there is one down the chain."""
+    words, cause = "", error.__context__
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            words = cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return _words(words or str(error))
+
+
+def _words(text: str) -> str:
+    return shortened(printable(redacted(" ".join(text.split()))), _MAX_WORDS)
