@@ -79,8 +79,7 @@ def test_a_reader_that_goes_away_is_no_failure() -> None:
         check=False,
     )
     assert result.returncode == 0
-    assert "Traceback" not in result.stderr
-    assert "Exception ignored" not in result.stderr
+    assert result.stderr == ""
 
 
 def test_roof_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,4 +95,4 @@ def test_roof_command(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([command, "--help"]) == 0
-    assert f"usage: omz {command}" in capsys.readouterr().out
+    assert f"omz {command}" in capsys.readouterr().out

@@ -15,11 +15,12 @@ import openvino as ov
 import openvino.opset13 as ops
 import pytest
 from onnx import helper, numpy_helper
+from openvino.frontend import GeneralFailure, OpConversionFailure
 
 from nets.conversion import run_model
 from nets.onnx_nets import classifier, computed, control_flow, in_other_file, network, value, write
 from omz.converter import onnx2ir
-from omz.converter.onnx.convert import convert
+from omz.converter.onnx.convert import _refusal, convert
 from omz.converter.onnx.external_data import _FIELDS, external_files
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError
 
@@ -191,12 +192,13 @@ def spoilt(kind: str) -> bytes:
         ("text", ParseError, "is cut short, or not a sound network in ONNX"),
         ("short", ParseError, "is cut short, or not a sound network in ONNX"),
         ("name", ParseError, "not UTF-8|not a sound network"),
-        ("operator", UnsupportedLayerError, "does not read these operators: Ruin"),
-        ("domain", UnsupportedLayerError, "does not read these operators: com.example.Relu"),
-        ("shape", ShapeError, "type Conv: "),
-        ("size", ParseError, "'kernel'"),
-        ("tensor", ParseError, "not a sound network in ONNX"),
-        ("crash", ConversionError, "crashes on it|not a sound network|type Conv"),
+        # What is wrong within the network OpenVINO finds, in its own words: the names in them are the file's.
+        ("operator", ConversionError, r"\bRuin\b"),
+        ("domain", ConversionError, r"com\.example\.Relu"),
+        ("shape", ConversionError, "Conv"),
+        ("size", ConversionError, "kernel|Conv"),
+        ("tensor", ConversionError, "nowhere"),
+        ("crash", ConversionError, "crashes on it|not a sound network|Conv"),
     ],
 )
 def test_spoilt_files_are_refused_in_one_line(tmp_path, capsys, kind, error, message):
@@ -208,6 +210,70 @@ def test_spoilt_files_are_refused_in_one_line(tmp_path, capsys, kind, error, mes
     assert onnx2ir.main(["-m", str(path), "-o", str(tmp_path / "ir")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "ir").exists()
+
+
+#: What OpenVINO has said so far, shortened in the middle; and what we make of it.
+CHECK = "Check 'false' failed at src/frontend.cpp:184:\nFrontEnd API failed with {}:\n{}\n"
+CONV = (
+    "While validating ONNX node '<Node(Conv): {}>': Check 'x' failed at src/y.hpp:307:\n"
+    "While validating node 'opset1::Convolution C_1' with friendly_name 'C_1':\n"
+    "Data batch channel count (3) does not match filter input channel count (1).\n"
+)
+SAID = {
+    "2025.3, operator": (
+        GeneralFailure(
+            CHECK.format(
+                "GeneralFailure", "OpenVINO does not support the following ONNX operations: a.b.Ruin"
+            )
+        ),
+        UnsupportedLayerError,
+        "OpenVINO does not read these operators: a.b.Ruin",
+    ),
+    "2026.4, operator": (
+        OpConversionFailure(
+            CHECK.format(
+                "OpConversionFailure",
+                "Model wasn't fully converted.\nSummary:\n-- No conversion rule found for operations: Ruin-13",
+            )
+        ),
+        UnsupportedLayerError,
+        "OpenVINO does not read these operators: Ruin-13",
+    ),
+    "2025.3, shape": (
+        GeneralFailure(
+            CHECK.format("GeneralFailure", f"Errors during ONNX translation:\n{CONV.format('first')}")
+        ),
+        ShapeError,
+        "node 'first' of type Conv: Data batch channel count (3) does not match filter input channel count (1).",
+    ),
+    "2026.4, shape": (
+        OpConversionFailure(
+            CHECK.format(
+                "OpConversionFailure",
+                f"-- Conv-13 with a message:\n{CONV.format('conv')}\nSummary:\n-- Conversion is failed for: Conv-13",
+            )
+        ),
+        ShapeError,
+        "node 'conv' of type Conv: Data batch channel count (3) does not match filter input channel count (1).",
+    ),
+    "anything else": (
+        RuntimeError("Check 'x' failed\nsomething new"),
+        ParseError,
+        "is cut short, or not a sound network in ONNX (something new)",
+    ),
+    "nothing": (
+        RuntimeError(""),
+        ParseError,
+        "is cut short, or not a sound network in ONNX (OpenVINO gives no reason)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_openvino_has_said_is_put_in_one_line(case):
+    error, kind, message = SAID[case]
+    refusal = _refusal(error)
+    assert (type(refusal), str(refusal)) == (kind, message)
 
 
 def test_file_that_is_not_there(tmp_path):

@@ -263,7 +263,7 @@ def test_a_server_that_asks_for_more_than_we_wait_is_left_alone(
         result = zoo.run()
     finally:
         other.close()
-    assert re.search(r"two: 503 Service Unavailable, asks to wait \d+ s;", result.err), result.err
+    assert re.search(r"two: 503 .*, asks to wait \d+ s;", result.err), result.err
     assert visible(zoo.output) == {"public/one/net.bin": LONG}
     assert server.requests == ["/busy"]
 
@@ -321,7 +321,7 @@ def test_a_proxy_that_finds_no_way(zoo: Zoo, refusing_proxy: str, monkeypatch: p
     monkeypatch.setenv("https_proxy", refusing_proxy)
     zoo.add("net", described("net.bin", LONG, "https://models.example/net"))
     result = zoo.run("--num_attempts", "2")
-    assert "https://models.example/net: the proxy refused the connection: 502 Bad" in result.err
+    assert re.search(r"https://models\.example/net: .*\bproxy\b.*: 502 Bad", result.err), result.err
     assert "(2 attempts)" in result.err
     for word in ("Error", "object at", "HTTPS"):
         assert word not in result.err

@@ -161,8 +161,7 @@ def test_ctrl_c_stops_at_once_and_leaves_no_half_file(zoo: Zoo, server: Loopback
     _, err = run.communicate(timeout=30)
     assert time.monotonic() - begun < 5
     assert run.returncode == 130, err
-    assert "Traceback" not in err
-    assert "Exception ignored" not in err
+    assert err.endswith("interrupted\n")  # and so nothing of Python's, as the process ends
     assert visible(zoo.output) == {}
 
 

@@ -144,5 +144,5 @@ def test_help_and_names_are_light(arguments, tmp_path):
         [sys.executable, "-c", script, *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
-    expected = "usage: " if arguments == ["--help"] else "se-resnext-50\n"
+    expected = "--models_root" if arguments == ["--help"] else "se-resnext-50\n"
     assert expected in done.stdout

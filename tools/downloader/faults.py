@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -58,10 +59,7 @@ def network_faults() -> Iterator[None]:
     try:
         yield
     except (high.SSLError, low.SSLError) as error:
-        # Of the server's certificates, or of those that we are told to trust, in files that hold none.
-        about_certificates = any(
-            word in str(error) for word in ("CERTIFICATE_VERIFY_FAILED", "[X509", "[PEM")
-        )
+        about_certificates = any(map(_is_about_certificates, _chain(error)))
         answer = f"secure connection failed: {_root_cause(error)}"
         if about_certificates:
             answer += _named_certificates()
@@ -73,8 +71,8 @@ def network_faults() -> Iterator[None]:
     except high.ProxyError as error:
         raise _proxy_fault(error) from error
     except (high.ConnectionError, low.ProtocolError) as error:
-        if broken := re.search(r"IncompleteRead\((\d+) bytes read", str(error)):
-            answer = f"truncated: the connection ended after {broken[1]} bytes"
+        if broken := next((part for part in _chain(error) if isinstance(part, low.IncompleteRead)), None):
+            answer = f"truncated: the connection ended after {broken.partial} bytes"
         else:
             answer = f"connection failed: {_root_cause(error)}"
         raise SourceError(answer, retry=True) from error
@@ -82,6 +80,25 @@ def network_faults() -> Iterator[None]:
         raise SourceError(plain(str(error)) or type(error).__name__) from error
     except OSError as error:  # what requests raises for certificates that are not there
         raise SourceError(plain(f"{error}{_named_certificates()}")) from error
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Return an error with all that have led to it, whether chained by Python or handed on by a library."""
+    pending, seen = [error], set()
+    while pending:
+        part = pending.pop(0)
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            before = (part.__cause__, part.__context__, *part.args)
+            pending += [one for one in before if isinstance(one, BaseException)]
+
+
+def _is_about_certificates(error: BaseException) -> bool:
+    """Tell whether a server's certificates are not trusted, or those that we are told to trust cannot be read."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return True
+    return isinstance(error, ssl.SSLError) and error.library in ("X509", "PEM")
 
 
 def _named_certificates() -> str:

@@ -198,7 +198,7 @@ def test_an_archive_around_a_checkpoint(path):
     assert "2 members named data.pkl" in refused(path, packed(two))
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of zipfile, on writing it
 def test_duplicate_names(path):
     stream = io.BytesIO(packed(MEMBERS))
     with zipfile.ZipFile(stream, "a") as archive:

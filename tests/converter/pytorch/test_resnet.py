@@ -212,5 +212,5 @@ def test_a_picture_that_is_too_large():
 
 def test_shapes_that_do_not_meet():
     """An even kernel in the shortcut makes another size than the branch, in timm as well."""
-    with pytest.raises(ShapeError, match=r"'layer2\.0\.add': .*inconsistent"):
+    with pytest.raises(ShapeError, match=r"'layer2\.0\.add': "):
         build(random_state({**TINY, "down_kernel_size": 2}))

@@ -26,6 +26,13 @@ from omz.converter.graph import explained, input_name
 from omz.converter.onnx.external_data import external_files
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError, located
 
+_FAILURES = (
+    GeneralFailure,
+    InitializationFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+)
 #: Exits with a signal if OpenVINO's reader does not survive the file; what it refuses properly is no concern of it.
 _TRIAL = """
 import sys
@@ -104,21 +111,30 @@ def _explained() -> Iterator[None]:
     """Turn what OpenVINO raises, often many lines, into one line of the right kind."""
     try:
         yield
-    except OpConversionFailure as error:
-        text = str(error)
-        if unknown := re.search(r"No conversion rule found for operations: (.+)", text):
-            raise UnsupportedLayerError(f"OpenVINO does not read these operators: {unknown[1]}") from error
-        node = re.search(r"ONNX node '(?:<Node\()?(.+?)\)?(?:: (.*?))?>?':", text)
-        where = f"node {node[2] or '?'!r} of type {node[1]}: " if node else ""
-        raise ShapeError(f"{where}{_last_line(text.partition('Summary:')[0])}") from error
-    except OpValidationFailure as error:
-        raise ShapeError(_last_line(str(error))) from error
     except UnicodeDecodeError as error:
         raise ParseError("has names that are not UTF-8") from error
-    except (GeneralFailure, InitializationFailure, NotImplementedFailure, RuntimeError) as error:
-        raise ParseError(
-            f"is cut short, or not a sound network in ONNX ({_last_line(str(error))})"
-        ) from error
+    except (*_FAILURES, RuntimeError) as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: Exception) -> ConversionError:
+    """Return the error of ours that says the same.
+
+    Types and words differ between releases of OpenVINO: 2025.3 calls "GeneralFailure" what 2026.4 calls
+    "OpConversionFailure". What is not recognized is quoted as it is.
+    """
+    text = str(error)
+    unknown = re.search(
+        r"(?:No conversion rule found for|does not support the following ONNX) operations: (.+)", text
+    )
+    if unknown:
+        return UnsupportedLayerError(f"OpenVINO does not read these operators: {unknown[1]}")
+    reason = _last_line(text.partition("Summary:")[0])
+    if node := re.search(r"ONNX node '(?:<Node\()?(.+?)\)?(?:: (.*?))?>?':", text):
+        return ShapeError(f"node {node[2] or '?'!r} of type {node[1]}: {reason}")
+    if isinstance(error, OpConversionFailure | OpValidationFailure):
+        return ShapeError(reason)
+    return ParseError(f"is cut short, or not a sound network in ONNX ({reason})")
 
 
 def _last_line(text: str) -> str:
