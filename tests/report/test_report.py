@@ -17,7 +17,9 @@ import numpy as np
 import openvino as ov
 import pytest
 
+from omz.accuracy.figures import Figure, Part
 from omz.errors import UsageError
+from omz.inference.proportion import Proportion
 from omz.inference.ranking import Prediction
 from omz.inference.statistics import Samples
 from omz.quantizer.options import command_options
@@ -26,6 +28,7 @@ from omz.report.collect import (
     collect,
     find_dataset,
     find_evaluation,
+    published_metrics,
     quantization,
     sample_pictures,
 )
@@ -33,6 +36,7 @@ from omz.report.findings import Accuracy, Findings, Sample, Speed, Variant
 from omz.report.html import render
 from omz.report.options import Options
 from omz.zoo import catalogue
+from omz.zoo.metrics import Accuracy as AccuracySettings
 from omz.zoo.schema import Model
 
 #: Each of these takes a second or more.
@@ -153,7 +157,13 @@ def nasty_findings() -> Findings:
     summary = Samples(times).summary()
     assert summary
     speed = Speed(summary, [1, 2], 1000.0, [NASTY], NASTY)
-    accuracy = Accuracy(0.9, 1.0, (0.85, 0.94), 360, 2, NASTY)
+    top = Proportion(324, 360)
+    figures = [
+        Figure("accuracy@top1", "accuracy", top.value, 0.95, top, 1),
+        Figure("accuracy@top5", "accuracy", 1.0, None, Proportion(360, 360), 5),
+        Figure(NASTY, "classification_f1-score", 0.875, 0.75, parts=(Part(0, NASTY, 0.875, 360),)),
+    ]
+    accuracy = Accuracy(figures, 360, 2, NASTY, [NASTY], f"top-1 is as guessing would give {NASTY}")
     variants = [
         Variant("FP32", Path("x.xml"), 1000, speed, accuracy),
         Variant("FP16-INT8", Path("y.xml"), 300, replace(speed, throughput=2500.0), accuracy),
@@ -182,7 +192,56 @@ def test_gains_and_differing_answers_are_told() -> None:
     )
     assert "FP16-INT8 says xxx" in words
     assert "90.00\u202f%" in words
-    assert "85.00 to 94.00" in words
+    assert "86.47 to 92.69" in words  # Wilson's interval of 324 of 360
+
+
+def test_published_figures_stand_beside_the_measured_ones() -> None:
+    findings = nasty_findings()
+    read = Page(render(findings, []))
+    rows = " | ".join(read.texts)
+    for row in (
+        "Top-1, published | 95.00\u202f% | measured -5.00",
+        "mean of the classes, published | 75.00\u202f% | measured +12.50",
+    ):
+        assert row in rows
+    assert "Top-5 | 100.00\u202f%" in rows
+    assert rows.count("Top-5, published") == 1  # among the model's facts alone
+    assert "The published top-1 is above the interval of FP32 and FP16-INT8." in rows
+    assert "FP32 and FP16-INT8: top-1 is as guessing would give" in rows
+    assert len([one for one in read.all("p") if one.get("class") == "warning"]) == 1
+
+
+def test_published_figures_come_from_the_configuration_and_else_from_the_descriptor() -> None:
+    root = catalogue.packaged_root()
+    model = catalogue.load_model(root / "public/se-resnext-50/model.yml", root)
+    assert model.specification
+    specification = model.specification.model_copy(update={"top1": 12.0, "top5": 34.0})
+    model = model.model_copy(update={"specification": specification})
+    evaluation = find_evaluation(model, Options())
+    assert evaluation
+    found = {one.top_k: one.reference for one in published_metrics(model, evaluation)}
+    assert found == {1: 0.78968, 5: 0.9463}
+    bare = evaluation.model_copy(
+        update={"metrics": (evaluation.metrics[0], *(AccuracySettings(top_k=k) for k in (3, 5)))}
+    )
+    found = {one.top_k: one.reference for one in published_metrics(model, bare)}
+    assert found == {1: 0.78968, 3: None, 5: 0.34}
+
+
+def test_chance_level_is_told_on_the_page(converted: Path, tmp_path: Path, capsys) -> None:
+    folder = catalogue.packaged_root() / "samples" / NAME
+    shutil.copytree(folder / "heldout", tmp_path / "heldout")
+    rows = [line.split() for line in (folder / "heldout.txt").read_text().splitlines()]
+    shifted = "".join(f"{name} {(int(label) + 10) % 20}\n" for name, label in rows)  # red for blue
+    (tmp_path / "heldout.txt").write_text(shifted)
+    path = tmp_path / "r.html"
+    arguments = ["--name", NAME, "-m", str(converted), "-s", str(tmp_path), "-o", str(path), "-time", "0.05"]
+    assert command.main([*arguments, "--precisions", "FP16", "--infer_precision", "f32"]) == 0
+    words = " | ".join(Page(path.read_text()).texts)
+    said = "as guessing one of 20 classes would give. Check the model's mean, scale and channel order"
+    assert f"FP16: top-1 is 0.00 %, {said}" in words
+    assert said in capsys.readouterr().err
+    assert "Top-1, published | 98.61\u202f% | measured -98.61" in words
 
 
 def test_pictures_that_cannot_be_decoded_are_named(converted: Path, tmp_path: Path) -> None:
@@ -229,7 +288,7 @@ def test_accuracy_is_that_of_the_evaluation(converted: Path) -> None:
     assert variant.accuracy
     assert (variant.accuracy.images, variant.accuracy.problems) == (360, 0)
     assert variant.accuracy.top1 == 355 / 360  # what training reported, to the picture
-    assert variant.accuracy.top5 == 1.0
+    assert [figure.value for figure in variant.accuracy.figures] == [355 / 360, 1.0]
     assert variant.accuracy.interval == pytest.approx((0.9679, 0.9940), abs=1e-4)
 
 

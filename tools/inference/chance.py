@@ -47,7 +47,7 @@ def advice(labels: Sequence[int], answers: Sequence[int], classes: ClassList, or
     if not is_chance_level(top1, classes.count):
         return ""
     found = f"top-1 is {100 * top1.value:.2f} %, as guessing one of {classes.count} classes would give."
-    if order:
+    if other_order(order):
         found += f" The list of classes was read in the order {order!r}, the network in {classes.name!r}."
     tried = [
         (_proportion(labels, answers, reading.meant, classes.first), reading)

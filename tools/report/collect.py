@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from omz.inference.sources import Pictures
     from omz.info_dumper.info import Info
     from omz.zoo.accuracy_check import Evaluation
+    from omz.zoo.metrics import Metric
     from omz.zoo.schema import Model
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,10 @@ def collect(model: Model, options: Options) -> Findings:
     shares: dict[str, Accuracy] = {}
     if evaluation and dataset:
         log.info("%s: accuracy on %d pictures", model.name, len(dataset.samples))
-        shares = {precision: accuracy(xml, evaluation, dataset, options) for precision, xml in irs.items()}
+        metrics = published_metrics(model, evaluation)
+        shares = {
+            precision: accuracy(xml, evaluation, metrics, dataset, options) for precision, xml in irs.items()
+        }
     variants = [
         Variant(precision, xml, ir_size(xml), speeds[precision], shares.get(precision), quantization(xml))
         for precision, xml in irs.items()
@@ -139,13 +143,36 @@ def quantization(xml: Path) -> dict[str, str]:
     return {key: value.astype(str) for key, value in section.items() if not key.endswith("_sha256")}
 
 
-def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Options) -> Accuracy:
+def published_metrics(model: Model, evaluation: Evaluation) -> list[Metric]:
+    """Return the metrics to measure, with the published figures.
+
+    Where its ``accuracy-check.yml`` states none for top-1 or top-5, they are those of the descriptor.
+    """
+    from omz.zoo.metrics import Accuracy as Settings
+
+    published = model.specification
+    known = {1: published.top1, 5: published.top5} if published else {}
+    known = {k: percent / 100 for k, percent in known.items() if percent is not None}
+    for metric in evaluation.metrics:
+        if isinstance(metric, Settings) and metric.reference is not None:
+            known.pop(metric.top_k, None)
+    plain = [Settings(top_k=k, reference=share) for k, share in known.items()]
+    return [
+        *(one for one in evaluation.metrics if not (isinstance(one, Settings) and one.top_k in known)),
+        *plain,
+    ]
+
+
+def accuracy(
+    xml: Path, evaluation: Evaluation, metrics: Sequence[Metric], dataset: Dataset, options: Options
+) -> Accuracy:
     """Measure the accuracy of an IR.
 
     Raises:
         InferenceError: The IR, the device or the dataset cannot be used.
     """
-    from omz.accuracy.evaluation import evaluate, input_shape
+    from omz.accuracy.evaluation import RANKS, evaluate, input_shape
+    from omz.accuracy.figures import figures_of
     from omz.inference.preparation import preprocessing_of
 
     report = evaluate(
@@ -154,16 +181,13 @@ def accuracy(xml: Path, evaluation: Evaluation, dataset: Dataset, options: Optio
         preprocessing_of(evaluation.steps, input_shape(xml)),
         device=options.device,
         precision=options.infer_precision,
+        ranks=max(RANKS, evaluation.ranks),
     )
-    return Accuracy(
-        report.top1.value,
-        report.top5.value,
-        report.top1.interval,
-        report.images,
-        len(report.problems),
-        dataset.name,
-        dataset.notes,
-    )
+    figures = figures_of(metrics, report)
+    notes = (*dataset.notes, *(figure.note for figure in figures if figure.note))
+    if report.advice:
+        log.warning("%s: %s", xml, report.advice)
+    return Accuracy(figures, report.images, len(report.problems), dataset.name, notes, report.advice)
 
 
 def sample_pictures(model: Model, dataset: Dataset | None, options: Options) -> Pictures:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from omz.accuracy.figures import Figure
     from omz.inference.images import Image
     from omz.inference.ranking import Prediction
     from omz.inference.statistics import LatencySummary
@@ -36,25 +37,34 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Shares (0 to 1) of pictures whose true class is the best, or among the best 5.
+    """What was measured on labelled pictures.
 
     Attributes:
-        top1: The share of best classes that are right.
-        top5: The same among the best 5.
-        interval: The 95 % confidence interval of ``top1``.
+        figures: Top-1 first, each with the published figure where there is one.
         images: How many pictures were counted.
         problems: How many more are missing or cannot be read.
         dataset: What they are of.
         notes: What was found out or assumed about the dataset, such as the order of its classes.
+        advice: What to try where top-1 is at chance level; '' elsewhere.
     """
 
-    top1: float
-    top5: float
-    interval: tuple[float, float]
+    figures: Sequence[Figure]
     images: int
     problems: int
     dataset: str
     notes: Sequence[str] = ()
+    advice: str = ""
+
+    @property
+    def top1(self) -> float:
+        """The share of pictures whose true class is the best."""
+        return self.figures[0].value
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of :attr:`top1`."""
+        top = self.figures[0].top
+        return top.interval if top else (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

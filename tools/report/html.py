@@ -10,7 +10,7 @@ from omz.command import shortened
 from omz.inference.statistics import three_digits
 from omz.report.findings import Findings
 from omz.report.markup import Html, description_list, link, section, tag
-from omz.report.precisions import bar_charts, figure_note, figure_table, latency_charts
+from omz.report.precisions import advices, bar_charts, figure_note, figure_table, latency_charts
 from omz.report.quantities import TIMES, percent, thousands
 from omz.report.samples import samples
 from omz.zoo.page import FRAMEWORKS
@@ -44,7 +44,12 @@ def render(findings: Findings, commands: Sequence[Sequence[str]]) -> str:
         ),
         tag(
             "main",
-            section("Precisions", figure_table(findings.variants), figure_note(findings)),
+            section(
+                "Precisions",
+                advices(findings.variants),
+                figure_table(findings.variants),
+                figure_note(findings),
+            ),
             section("Speed and size", bar_charts(findings.variants)),
             section("Latency", latency_charts(findings.variants)),
             samples(findings),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from omz.accuracy.figures import ROUNDING
 from omz.command import shortened
 from omz.inference.statistics import three_digits
 from omz.report.charts import Bar, bar_chart, latency_chart
 from omz.report.findings import Findings, Variant
 from omz.report.markup import Html, joined, tag
 from omz.report.quantities import TIMES, megabytes, percent, thousands
+
+if TYPE_CHECKING:
+    from omz.accuracy.figures import Figure
 
 
 def figure_table(variants: Sequence[Variant]) -> Html:
@@ -50,24 +55,38 @@ def figure_table(variants: Sequence[Variant]) -> Html:
 
 
 def _accuracy_rows(variants: Sequence[Variant]) -> list[tuple[str, Sequence[str]]]:
+    """Return a row for each figure, and below it one with the published figure and how far off it is."""
     measured = [one.accuracy for one in variants]
-    if not any(measured):
-        return []
-    return [
-        (
-            "Top-1",
-            [
-                joined(
-                    percent(one.top1),
-                    tag("small", f"{100 * one.interval[0]:.2f} to {100 * one.interval[1]:.2f}"),
-                )
-                if one
-                else "-"
-                for one in measured
-            ],
-        ),
-        ("Top-5", [percent(one.top5) if one else "-" for one in measured]),
-    ]
+    first = next(filter(None, measured), None)
+    rows: list[tuple[str, Sequence[str]]] = []
+    for place, figure in enumerate(first.figures if first else ()):
+        figures = [one.figures[place] if one else None for one in measured]
+        title = _title(figure)
+        rows.append((title, [_figure(one) if one else "-" for one in figures]))
+        if figure.reference is not None:
+            rows.append((f"{title}, published", [_published(one) if one else "-" for one in figures]))
+    return rows
+
+
+def _title(figure: Figure) -> str:
+    """Return the name of a figure in words; that of a class in it is a stranger's."""
+    if figure.type == "accuracy":
+        return f"Top-{figure.top_k}"
+    name = shortened(figure.name.removeprefix("classification_").replace("_", " "), 40)
+    return f"{name[:1].upper()}{name[1:]}{', mean of the classes' if figure.parts else ''}"
+
+
+def _figure(figure: Figure) -> Html:
+    if not figure.top:
+        return joined(percent(figure.value))
+    low, high = figure.top.interval
+    return joined(percent(figure.value), tag("small", f"{100 * low:.2f} to {100 * high:.2f}"))
+
+
+def _published(figure: Figure) -> Html:
+    if figure.reference is None or figure.difference is None:
+        return joined("-")
+    return joined(percent(figure.reference), tag("small", f"measured {100 * figure.difference:+.2f}"))
 
 
 def figure_note(findings: Findings) -> Html:
@@ -86,7 +105,34 @@ def figure_note(findings: Findings) -> Html:
         if accuracy.problems:
             text += f" {accuracy.problems} more could not be read."
         text += "".join(f" {shortened(note, 300)}." for note in accuracy.notes)
+        if missed := _below_published(findings.variants):
+            text += f" The published top-1 is above the interval of {' and '.join(missed)}."
     return tag("p", text, class_="note")
+
+
+def _below_published(variants: Sequence[Variant]) -> list[str]:
+    """Return the precisions of which chance alone does not explain that they are below the published figure."""
+    return [
+        one.precision
+        for one in variants
+        if one.accuracy
+        and (published := one.accuracy.figures[0].reference) is not None
+        and published > one.accuracy.interval[1] + ROUNDING
+    ]
+
+
+def advices(variants: Sequence[Variant]) -> Html:
+    """Say what to try of precisions whose accuracy is at chance level."""
+    told: dict[str, list[str]] = {}
+    for one in variants:
+        if one.accuracy and one.accuracy.advice:
+            told.setdefault(one.accuracy.advice, []).append(one.precision)
+    return joined(
+        *(
+            tag("p", f"{' and '.join(precisions)}: {shortened(advice, 600)}", class_="warning")
+            for advice, precisions in told.items()
+        )
+    )
 
 
 def _beside(figure: str, ratio: float, is_reference: bool) -> Html:
