@@ -12,6 +12,7 @@ from omz.demos.common.text import none_above
 from omz.errors import ZooError
 from omz.inference.images import Image
 from omz.inference.ranking import THRESHOLD
+from omz.inference.resizing import with_channels
 from omz.inference.statistics import three_digits
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def draw_grid(report: Report, pictures: Iterable[Frame], size: tuple[int, int]) 
     frames = {frame.source: frame for frame in pictures}
     for result in report.classified[:MAX_TILES]:
         try:
-            image = frames[result.source].load()
+            image = with_channels(frames[result.source].load(), 3)
         except ZooError:
             continue  # it has gone since
         items.append(make_item(image, result.source, result.kind, result.top, report.truth, report.threshold))

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, add_json_argument, printable, run
+from omz.command import (
+    INTERRUPTED,
+    SUCCESS,
+    add_common_arguments,
+    add_json_argument,
+    printable,
+    run,
+    shortened,
+)
 from omz.demos.common.options import resolution
 from omz.inference import arguments
 from omz.parser import Parser
@@ -170,7 +178,7 @@ class _Session:
 
         if outcome.error is not None or outcome.timing is None:
             if all(outcome.source != known.source for known in self.unreadable):
-                _log.warning("%s", printable(str(outcome.error)))
+                _log.warning("%s", shortened(printable(str(outcome.error))))
                 self.unreadable.append(outcome)
             return True
         self.frames += 1

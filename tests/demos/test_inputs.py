@@ -91,6 +91,17 @@ def test_class_folders(call, folder, tmp_path):
     assert "3 pictures in 2 folders" in err
 
 
+def test_a_shells_words_are_told_of_together(call, folder, tmp_path):
+    for number in range(5):
+        (tmp_path / str(number)).mkdir()
+        shutil.copy(folder / "p1.png", tmp_path / str(number))
+        (tmp_path / str(number) / "notes.txt").write_text("x")
+    status, _, err = call("-i", *sorted(tmp_path.iterdir()), folder / "p2.png")
+    assert status == 0
+    assert "5 of 6 inputs: 5 pictures in 5 folders; 5 other files left out" in err
+    assert err.count("left out") == 1
+
+
 def test_output_files_of_the_same_name_are_kept_apart(call, folder, server, tmp_path):
     for place in ("a", "b"):
         (tmp_path / place).mkdir()
@@ -221,6 +232,23 @@ class TestBenchmark:
         grid = cv2.imread(str(tmp_path / "grid.png"))
         blue = (np.abs(grid.astype(int) - (150, 110, 60)).max(-1) < 3).sum()
         assert blue > 1000  # the frames of the three whose truth is not known
+
+    @pytest.mark.parametrize("channels", [1, 4])
+    def test_grids_of_networks_that_see_no_colours_or_more(self, build_net, folder, tmp_path, channels):
+        net = build_net(tmp_path / "net.xml", channels=channels)
+        arguments = [
+            "-m",
+            str(net.xml),
+            "-i",
+            str(folder),
+            "-time",
+            "0.1",
+            "--no_show",
+            "-o",
+            str(tmp_path / "grid.png"),
+        ]
+        assert benchmark_demo.main(arguments) == 0
+        assert cv2.imread(str(tmp_path / "grid.png")).shape == (720, 1280, 3)
 
     def test_no_video(self, call, video):
         status, _, err = call("-i", video, command=benchmark_demo)

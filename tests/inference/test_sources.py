@@ -212,6 +212,11 @@ class TestLists:
         Path("list.txt").write_text("a.png\n" * 3)
         with pytest.raises(InferenceError, match="larger than 10 bytes"):
             open_source("@list.txt")
+        monkeypatch.undo()
+        monkeypatch.chdir(here)
+        Path("list.txt").write_bytes(b"\n" * 2_000_000)
+        with pytest.raises(InferenceError, match="more than 1000000 lines"):
+            open_source("@list.txt")
 
 
 def test_sources_of_functions(here, picture):

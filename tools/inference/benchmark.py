@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from omz.command import printable
+from omz.command import printable, shortened
 from omz.errors import InferenceError, ZooError
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class _Measurement:
     def _note(self, source: str, error: Exception) -> None:
         if source not in self.unreadable:
             self.unreadable[source] = str(error)
-            _log.warning("%s", printable(str(error)))
+            _log.warning("%s", shortened(printable(str(error))))
 
     def results(self) -> list[Classified]:
         """Return every picture that was classified, once, in the order of the set."""

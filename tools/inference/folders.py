@@ -33,6 +33,16 @@ class Found:
     others: int
     unread: int = 0
 
+    def required(self, folder: Path) -> list[Path]:
+        """Return the pictures.
+
+        Raises:
+            InferenceError: There is none.
+        """
+        if not self.pictures:
+            raise InferenceError(f"{shown(folder)}: holds no picture ({self.others} other files)")
+        return self.pictures
+
 
 def list_pictures(folder: Path) -> list[Path]:
     """Return the picture files in a folder, in natural order.
@@ -43,8 +53,7 @@ def list_pictures(folder: Path) -> list[Path]:
         InferenceError: There is none, or the folder cannot be read.
     """
     found = look(folder)
-    if not found.pictures:
-        raise InferenceError(f"{shown(folder)}: holds no picture ({found.others} other files)")
+    found.required(folder)
     tell(shown(folder), found)
     return found.pictures
 
@@ -124,7 +133,7 @@ def matches(pattern: str) -> list[Path]:
     *folders, last = Path(pattern).parts
     found = [Path()]
     for part in folders:
-        found = [path for place in found for path in _matching(place, part) if os.path.isdir(path)]  # noqa: PTH112 - raises nothing
+        found = [path for place in found for path in _matching(place, part) if is_folder(path)]
     if last == "**":
         return list(dict.fromkeys(path for place in found for path in files_below(place)))
     return list(dict.fromkeys(path for place in found for path in _matching(place, last)))
@@ -143,6 +152,11 @@ def _matching(place: Path, part: str) -> list[Path]:
         _log.warning("%s; left out", error)
         return []
     return [path for path, _ in entries if names.match(path.name)]
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path leads to a folder; not so where that cannot be known."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir() raises where folders may not be searched
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int | str]], str]:

@@ -11,7 +11,7 @@ from omz.inference.addresses import WEB_SCHEMES, scheme, shown
 from omz.inference.images import check_file
 from omz.inference.web_pictures import WebPicture
 
-MAX_LIST_BYTES = 64 << 20
+MAX_LIST_BYTES, MAX_LINES = 64 << 20, 1_000_000
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -29,6 +29,8 @@ def read_list(path: Path) -> list[Path | WebPicture]:
     content = read_bounded(path, MAX_LIST_BYTES, "list of pictures", InferenceError)
     if b"\0" in content:
         raise InferenceError(f"{shown(path)}: is no text; a list has a path or an address a line")
+    if content.count(b"\n") > MAX_LINES:
+        raise InferenceError(f"{shown(path)}: has more than {MAX_LINES} lines; give several lists")
     lines = (os.fsdecode(line.strip()) for line in content.removeprefix(_BOM).split(b"\n"))
     found = [picture for line in lines if line and (picture := _picture(line, path.parent))]
     if not found:

@@ -14,6 +14,7 @@ from omz.inference.folders import (
     Found,
     files_below,
     has_magic,
+    is_folder,
     list_pictures,
     look,
     matches,
@@ -82,7 +83,7 @@ def open_sources(inputs: Sequence[str | Path]) -> Source:
         raise InferenceError("no picture is given")
     if len(inputs) == 1:
         return _open(inputs[0])
-    return Pictures([item for one in inputs for item in _pictures(one)])
+    return _gathered(inputs)
 
 
 def _open(given: str | Path) -> Source:
@@ -109,11 +110,25 @@ def _open(given: str | Path) -> Source:
             return Pictures([path], "image")
         check_video_file(path)
         return Video(path)
-    return Pictures(_pictures(given))
+    return _gathered([given])
 
 
-def _pictures(given: str | Path) -> Sequence[Path | WebPicture | NoPicture]:
-    """Return the pictures that one of several things names."""
+def _gathered(inputs: Sequence[str | Path]) -> Pictures:
+    """Return the pictures that all the inputs name; what was looked through is told once."""
+    looked: list[Found] = []
+    pictures = Pictures([item for given in inputs for item in _pictures(given, looked)])
+    if looked:
+        found = Found(
+            [path for one in looked for path in one.pictures],
+            sum(one.others for one in looked),
+            sum(one.unread for one in looked),
+        )
+        tell(shown(inputs[0]) if len(inputs) == 1 else f"{len(looked)} of {len(inputs)} inputs", found)
+    return pictures
+
+
+def _pictures(given: str | Path, looked: list[Found]) -> Sequence[Path | WebPicture | NoPicture]:
+    """Return the pictures that one of several things names; folders and patterns add what is in them to ``looked``."""
     text = str(given)
     name = scheme(text) if isinstance(given, str) else ""
     if name in WEB_SCHEMES:
@@ -124,9 +139,10 @@ def _pictures(given: str | Path) -> Sequence[Path | WebPicture | NoPicture]:
         raise InferenceError(f"{shown(text)}: {name}:// is not taken.\n-i takes {_TAKEN}")
     path, mode = Path(given), _mode(given)
     if mode is None:
-        return _by_name(given)
+        return _by_name(given, looked)
     if stat.S_ISDIR(mode):
-        return list_pictures(path)
+        looked.append(look(path))
+        return looked[-1].required(path)
     if stat.S_ISREG(mode):
         return [path] if is_picture(path) else [NoPicture(path, f"no picture; {_ALONE}")]
     if is_camera(path):
@@ -134,14 +150,15 @@ def _pictures(given: str | Path) -> Sequence[Path | WebPicture | NoPicture]:
     raise InferenceError(f"{shown(text)}: is no regular file, folder or camera")
 
 
-def _by_name(given: str | Path) -> Sequence[Path | WebPicture]:
+def _by_name(given: str | Path, looked: list[Found]) -> Sequence[Path | WebPicture]:
     """Return the pictures that a list or a pattern names: there is no file of that name."""
     text = str(given)
     if isinstance(given, str):
         if text.startswith("@"):
             return read_list(Path(text[1:]))
         if _is_pattern(text):
-            return _matching(text)
+            looked.append(_matching(text))
+            return looked[-1].pictures
         if _is_index(text):
             raise UsageError(f"{shown(text)}: no such file, and if it is meant to be a camera: {_ALONE}")
         if " ! " in text:
@@ -149,20 +166,19 @@ def _by_name(given: str | Path) -> Sequence[Path | WebPicture]:
     raise InferenceError(f"{shown(text) or 'an empty name'}: no such file or folder (and no camera index)")
 
 
-def _matching(pattern: str) -> list[Path]:
+def _matching(pattern: str) -> Found:
     """Return the pictures that match a pattern, and those of the folders that do."""
     pictures: list[Path] = []
     others = unread = 0
     for path in matches(pattern):
-        found = look(path) if path.is_dir() else Found([path], 0) if is_picture(path) else Found([], 1)
+        found = look(path) if is_folder(path) else Found([path], 0) if is_picture(path) else Found([], 1)
         pictures += found.pictures
         others, unread = others + found.others, unread + found.unread
     pictures = list(dict.fromkeys(pictures))
     if not pictures:
         what = f"no picture ({others} other files)" if others else "nothing"
         raise InferenceError(f"{shown(pattern)}: matches {what}")
-    tell(shown(pattern), Found(pictures, others, unread))
-    return pictures
+    return Found(pictures, others, unread)
 
 
 def _is_pattern(text: str) -> bool:
