@@ -18,6 +18,7 @@ ROOMS = (
     "accuracy",
     "quantizer",
     "info_dumper",
+    "describer",
     "report",
     "demos",
     "quickstart",

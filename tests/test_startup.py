@@ -18,6 +18,7 @@ LIGHT = {
     "omz.quickstart": ["--help"],
     "omz.report.command": ["--help"],
     "omz.zoo.pages": ["--help"],
+    "omz.describer.command": ["--help"],
     "omz.cli": ["--help"],
 }
 

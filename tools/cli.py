@@ -30,6 +30,7 @@ COMMANDS = {
         "convert a checkpoint of timm's ResNet family to IR, without PyTorch",
     ),
     "onnx2ir": ("omz.converter.onnx2ir", "convert a network in ONNX to IR"),
+    "add": ("omz.describer.command", "make a model of a network of your own, for all other commands"),
     "info": (
         "omz.info_dumper.info",
         "size and cost of a model, counted on its IR, beside the published figures",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import mmap
 import os
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from omz.errors import UsageError, ZooError
+
+#: Of linux/fs.h: share the blocks of another file.
+FICLONE = 0x40049409
 
 _PRIVATE = re.compile(r"\.omz-([0-9a-f]{8})-[0-9a-f]{16}\.part")
 
@@ -164,3 +168,16 @@ def writing(target: Path, error: type[ZooError]) -> Iterator[None]:
         raise error(
             f"{target}: cannot be written: {reason.strerror or reason}. Check the free space and the permissions."
         ) from reason
+
+
+def share_blocks(source: BinaryIO, target: BinaryIO) -> bool:
+    """Let a file that is open for writing share the blocks of another; the first write to either parts them.
+
+    Returns:
+        Whether the file system does it: Btrfs, XFS, bcachefs and others do.
+    """
+    try:
+        fcntl.ioctl(target.fileno(), FICLONE, source.fileno())
+    except OSError:
+        return False
+    return True

@@ -154,7 +154,7 @@ def test_model_without_specification_keeps_its_page_and_the_others_go_on(good, w
     ours = write(name="public/zzz").with_name("README.md")
     assert pages.main(["--models_root", str(root), "--all"]) == 1
     err = capsys.readouterr().err
-    assert "theirs/model.yml: key 'specification': is missing; a page is made of it" in err
+    assert "theirs/README.md: is no page of `omz pages`, and stays" in err
     assert err.endswith("FAILED:\ntheirs\n")
     assert theirs.read_text() == "their own page"
     assert ours.is_file()

@@ -12,7 +12,6 @@ name states, which is found before it is used again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import time
@@ -25,14 +24,13 @@ from omz.downloader.files import require_space
 from omz.downloader.hashes import CACHE_ALGORITHM, CHUNK_BYTES, Digester
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
-from omz.files import private_path, writing
+from omz.files import private_path, share_blocks, writing
 from omz.zoo.model_files import ModelFile
 
 log = logging.getLogger(__name__)
 
 FORMAT = "1"
 STALE_S = 24 * 3600  # a staging file as old as this belongs to a run that was killed
-FICLONE = 0x40049409  # of linux/fs.h: share the blocks of another file
 
 
 class Cache:
@@ -178,7 +176,7 @@ def _link_or_copy(stream: BinaryIO, path: Path, twin: Path, cancel: CancelToken)
     with writing(twin.parent, DownloadError):
         out = twin.open("xb")
     with out:
-        if _clone(stream, out) or (_same_access(stream, out) and _link(path, twin)):
+        if share_blocks(stream, out) or (_same_access(stream, out) and _link(path, twin)):
             return
         require_space(twin.parent, os.fstat(stream.fileno()).st_size)
         while chunk := stream.read(CHUNK_BYTES):
@@ -188,15 +186,6 @@ def _link_or_copy(stream: BinaryIO, path: Path, twin: Path, cancel: CancelToken)
         with writing(twin.parent, DownloadError):
             out.flush()
             os.fsync(out.fileno())
-
-
-def _clone(stream: BinaryIO, out: BinaryIO) -> bool:
-    """Share blocks between two files; the first write to either parts them. Of Btrfs, XFS, bcachefs and others."""
-    try:
-        fcntl.ioctl(out.fileno(), FICLONE, stream.fileno())
-    except OSError:
-        return False
-    return True
 
 
 def _same_access(stream: BinaryIO, out: BinaryIO) -> bool:

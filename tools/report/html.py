@@ -13,7 +13,7 @@ from omz.report.markup import Html, description_list, link, section, tag
 from omz.report.precisions import advices, bar_charts, figure_note, figure_table, latency_charts
 from omz.report.quantities import TIMES, percent, thousands
 from omz.report.samples import samples
-from omz.zoo.page import FRAMEWORKS
+from omz.zoo.page_texts import FRAMEWORKS
 
 #: Nothing is loaded but what is in the file, and no script runs, whatever a label or a description might hold.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from omz.errors import DescriptorError
+from omz.files import private_machine
 
 if TYPE_CHECKING:
     from omz.zoo.schema import CompositeModel, Model
@@ -38,9 +39,14 @@ def packaged_root() -> Path:
 
 def model_names(root: Path) -> list[str]:
     """Return the names of all models below ``root``, sorted, without reading any descriptor."""
+    return sorted(folder.name for folder in model_folders(root))
+
+
+def model_folders(root: Path) -> set[Path]:
+    """Return the folder of each model below ``root``; the stages of a composite model are in its own."""
     composites = {path.parent for path in _find(root, COMPOSITE_FILE)}
     singles = {path.parent for path in _find(root, MODEL_FILE) if path.parent.parent not in composites}
-    return sorted(path.name for path in composites | singles)
+    return composites | singles
 
 
 def load_all(root: Path) -> list[Model | CompositeModel]:
@@ -75,11 +81,27 @@ def load_model(path: Path, root: Path, composite: str | None = None) -> Model:
     Raises:
         DescriptorError: The file is not a descriptor; names the file, the key and what was expected.
     """
-    from omz.zoo.schema import Model
-    from omz.zoo.validation import validated
     from omz.zoo.yaml_file import read_yaml
 
-    return validated(path, Model, read_yaml(path)).place(*_place(path, root), composite)
+    return _model(path, root, read_yaml(path), composite)
+
+
+def parse_model(content: bytes, path: Path, root: Path) -> Model:
+    """Return the model that the ``content`` of a ``model.yml`` at ``path`` below ``root`` describes.
+
+    Raises:
+        DescriptorError: It is no descriptor; names the file, the key and what was expected.
+    """
+    from omz.zoo.yaml_file import parse_yaml
+
+    return _model(path, root, parse_yaml(path, content))
+
+
+def _model(path: Path, root: Path, content: object, composite: str | None = None) -> Model:
+    from omz.zoo.schema import Model
+    from omz.zoo.validation import validated
+
+    return validated(path, Model, content).place(*_place(path, root), composite)
 
 
 def folder_of(name: str, root: Path | None = None) -> PurePosixPath | None:
@@ -125,7 +147,9 @@ def _load_composite(folder: Path, root: Path) -> CompositeModel:
 def _find(root: Path, name: str) -> Iterable[Path]:
     if not root.is_dir():
         raise DescriptorError(f"{root}: no such models folder. Check --models_root or {ROOT_VARIABLE}.")
-    return sorted(path for path in root.glob(f"**/{name}") if path.is_file())
+    paths = (path for path in root.glob(f"**/{name}") if path.is_file())
+    # What is being written, or what a killed run has left, is no model.
+    return sorted(path for path in paths if not any(map(private_machine, path.relative_to(root).parts)))
 
 
 def _place(path: Path, root: Path) -> tuple[str, PurePosixPath, Path]:

@@ -45,11 +45,11 @@ class ModelInfo(Section):
 
 
 class OutputInfo(Section):
-    """One output: its blob name and shape, and what its values are."""
+    """One output: its blob name and shape, and what its values are (see :mod:`omz.converter.outputs`)."""
 
     name: Text
-    shape: Annotated[list[Dimension], Field(min_length=2, max_length=4)]  # N, C and where there are, H, W
-    values: Literal["probabilities", "logits"]
+    shape: Annotated[list[Dimension], Field(min_length=1, max_length=8)]  # N, C and where there are, H, W
+    values: Literal["probabilities", "independent", "logits", "classes"]
 
 
 class ResNetArchitecture(Section):

@@ -14,12 +14,16 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from omz import command
 from omz.errors import DescriptorError
 from omz.files import whole_file
 from omz.parser import Parser
 from omz.zoo import selection
+
+if TYPE_CHECKING:
+    from omz.zoo.schema import CompositeModel, Model
 
 PAGE_FILE = "README.md"
 
@@ -48,7 +52,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return command.SUCCESS
-    from omz.zoo.page import render
+    from omz.zoo.page import MARK, render
 
     failed = []
     for model in selection.selected_models(args):
@@ -59,7 +63,12 @@ def _run(args: argparse.Namespace) -> int:
             log.error("%s", error)
             failed.append(model.name)
             continue
-        if path.is_file() and path.read_bytes() == content:
+        there = path.read_bytes() if path.is_file() else None
+        if there == content:
+            continue
+        if there is not None and MARK.encode() not in there and not _is_ours(model):
+            log.error("%s: is no page of `omz pages`, and stays. To have one written, move it away.", path)
+            failed.append(model.name)
             continue
         print(path)
         if args.check:
@@ -69,3 +78,8 @@ def _run(args: argparse.Namespace) -> int:
             with whole_file(path, DescriptorError) as stream:
                 stream.write(content)
     return command.report_failures(failed)
+
+
+def _is_ours(model: Model | CompositeModel) -> bool:
+    """Tell whether a page is no other's: Open Model Zoo's own descriptors have no specification, and pages of theirs."""
+    return getattr(model, "specification", None) is not None

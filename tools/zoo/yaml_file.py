@@ -52,7 +52,11 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML is untyped until a sche
     Raises:
         DescriptorError: The file cannot be read, is too large or deep, or is not such YAML; names the line.
     """
-    content = read_bounded(path, MAX_BYTES, "descriptor", DescriptorError)
+    return parse_yaml(path, read_bounded(path, MAX_BYTES, "descriptor", DescriptorError))
+
+
+def parse_yaml(path: Path, content: bytes) -> Any:  # noqa: ANN401
+    """Return what the ``content`` of a YAML file holds; see :func:`read_yaml`. ``path`` is for messages."""
     try:
         _check(path, content)
         return yaml.load(content, _Loader)  # noqa: S506 - it is a safe loader
