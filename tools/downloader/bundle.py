@@ -4,7 +4,8 @@ Members, in this order; the same content gives the same bytes:
 
 - ``omz-bundle.json``: the manifest, see :class:`Manifest`;
 - ``licenses/<file>``: the texts of the licences that the descriptors name;
-- ``models/<subdirectory>/model.yml``: the descriptors (and ``composite-model.yml``), as a models folder;
+- ``models/<subdirectory>/``: the descriptors (``model.yml``, ``composite-model.yml``), each with its
+  ``accuracy-check.yml``, its page and its list of classes, as a models folder;
 - ``files/<subdirectory>/<file>``: the files as they were downloaded, laid out as a mirror.
 
 A bundle is no more trusted than a server: what is installed is what the descriptors of the machine's own catalogue

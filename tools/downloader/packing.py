@@ -24,7 +24,9 @@ from omz.zoo.schema import CompositeModel, Model
 
 log = logging.getLogger(__name__)
 
-MAX_TEXT_BYTES = 1 << 20  # of a descriptor or a licence
+MAX_TEXT_BYTES = 16 << 20  # of a descriptor, a list of classes or a licence
+#: What may lie beside a descriptor.
+COMPANIONS = ("accuracy-check.yml", "README.md")
 
 
 def pack(
@@ -119,9 +121,14 @@ def _license_file(model: Model) -> str | None:
 
 
 def _descriptors(models: Sequence[Model]) -> dict[str, Path]:
+    """Return the descriptors and what lies beside them, by their names below ``models/``."""
     paths = {}
     for model in models:
         paths[str(model.subdirectory / MODEL_FILE)] = model.directory / MODEL_FILE
+        labels = model.model_info.labels
+        for name in [*COMPANIONS, *([labels] if isinstance(labels, str) else [])]:
+            if (model.directory / name).is_file():
+                paths[str(model.subdirectory / name)] = model.directory / name
         if model.composite_model_name:
             composite = model.subdirectory.parent / COMPOSITE_FILE
             paths[str(composite)] = model.directory.parent / COMPOSITE_FILE
