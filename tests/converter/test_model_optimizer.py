@@ -22,6 +22,7 @@ MODEL = "--input_model=net.caffemodel"
         ("(104,117,123)", {"": (104, 117, 123)}),
         ("data[1,2,3],other[4]", {"data": (1, 2, 3), "other": (4,)}),
         ("conv1/data[-1.5e1]", {"conv1/data": (-15,)}),
+        (" data in [104, 117, 123] , b (1)", {"data in": (104, 117, 123), "b": (1,)}),
     ],
 )
 def test_mean_values(text: str, expected: dict) -> None:
@@ -118,7 +119,7 @@ NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6))
 
 
 @given(
-    mean=st.dictionaries(NAMES, st.lists(NUMBERS, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3),
+    mean=st.dictionaries(LAYERS, st.lists(NUMBERS, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3),
     scale=st.dictionaries(
         NAMES, st.lists(NUMBERS, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3
     ),

@@ -35,7 +35,7 @@ _VALUES = re.compile(r"([^\[\](),]*)[\[(]([^\[\]()]+)[\])](?:,|$)")
 
 def values_by_input(text: str) -> dict[str, tuple[float, ...]]:
     """Parse ``data[104,117,123]``, ``[104,117,123]``, ``(104,117,123)``, or several with the names of inputs."""
-    plain = text.replace(" ", "")
+    plain = _tightened(text)
     found = list(_VALUES.finditer(plain))
     if not found or "".join(match.group() for match in found) != plain:
         raise argparse.ArgumentTypeError(f"expected values such as data[104,117,123], got {text!r}")
@@ -50,6 +50,15 @@ def values_by_input(text: str) -> dict[str, tuple[float, ...]]:
     if len({name.startswith("#") for name in values}) > 1:
         raise argparse.ArgumentTypeError(f"expected names for all lists of values or for none, got {text!r}")
     return values
+
+
+def _tightened(text: str) -> str:
+    """Return a text without blanks beside brackets and commas; those within names stay.
+
+    >>> _tightened(" data in [ 104, 117 ]")
+    'data in[104,117]'
+    """
+    return re.sub(r"\s*([\[\](),])\s*", r"\1", text.strip())
 
 
 def positive_float(text: str) -> float:
@@ -74,7 +83,7 @@ def finite_float(text: str) -> float:
 def layouts_by_input(text: str) -> dict[str, str]:
     """Parse ``NCHW``, ``data(NCHW)`` or several, separated by commas."""
     layouts: dict[str, str] = {}
-    for part in text.replace(" ", "").split(","):
+    for part in _tightened(text).split(","):
         match = re.fullmatch(r"(?:([^()]+)\()?\[?([A-Za-z]+)\]?\)?", part)
         if not match or (match.group(1) is None) == part.endswith(")"):
             raise argparse.ArgumentTypeError(f"expected layouts such as data(NCHW), got {text!r}")

@@ -89,7 +89,7 @@ def add_model(
     texts[PAGE_FILE] = render(model)
     added = Added(model, tuple(files), texts)
     if not dry_run:
-        place(target, lambda folder: _write(added, folder), _replaced(target, root))
+        place(target, lambda folder: _write(added, folder), _replaced(target, root) if replace else None)
     return added
 
 

@@ -12,9 +12,11 @@ from omz.converter.caffe2ir import CLASSIFICATION_INFO
 from omz.describer.facts import Facts, Tensor
 from omz.describer.network_files import NetworkFile
 from omz.describer.yaml_text import OneLine, to_yaml
+from omz.errors import located
 from omz.zoo.page_texts import FRAMEWORKS
 
 if TYPE_CHECKING:
+    from omz.converter.pytorch.architecture import Architecture
     from omz.zoo.steps import PictureSteps
 
 #: Of pictures with a folder for each class or a list, by the classes of the network; see ``models/datasets.yml``.
@@ -68,9 +70,7 @@ def descriptor(
         named = labels if isinstance(labels, str) else list(labels)
         content["model_info"] = {**CLASSIFICATION_INFO, "labels": named}
     if architecture:
-        content["pytorch"] = {
-            key: OneLine(value) if isinstance(value, list) else value for key, value in architecture.items()
-        }
+        content["pytorch"] = dict(architecture)
     return f"# Written by `omz add`, and yours to change; `omz pages` then writes the page anew.\n\n{to_yaml(content)}"
 
 
@@ -90,23 +90,27 @@ def _tensor(tensor: Tensor, kind: str) -> dict[str, Any]:
 
 
 def checkpoint_architecture(checkpoint: Path) -> dict[str, object]:
-    """Return the section ``pytorch`` of a checkpoint: what is read off the file, without what is usual.
+    """Return the section ``pytorch`` of a checkpoint, as it is read off the file.
 
     Raises:
         ConversionError: It is not one of timm's ResNet family.
     """
-    from omz.converter.pytorch.architecture import Architecture, read_architecture
+    from omz.converter.pytorch.architecture import read_architecture
     from omz.converter.pytorch.checkpoint import read_checkpoint
-    from omz.errors import located
-    from omz.zoo.network import ResNetArchitecture
 
     state = read_checkpoint(checkpoint)
     with located(str(checkpoint)):
-        found = read_architecture(state)
-    usual = {field.name: field.default for field in fields(Architecture)}
-    values = {key: getattr(found, key) for key in ResNetArchitecture.model_fields}
+        return architecture_section(read_architecture(state))
+
+
+def architecture_section(architecture: Architecture) -> dict[str, object]:
+    """Return the section ``pytorch`` for a ResNet: what the schema has, where it is not the usual."""
+    from omz.zoo.network import ResNetArchitecture
+
+    usual = {field.name: field.default for field in fields(architecture)}
+    values = {key: getattr(architecture, key) for key in ResNetArchitecture.model_fields}
     return {
-        key: list(value) if isinstance(value, tuple) else value
+        key: OneLine(value) if isinstance(value, tuple) else value
         for key, value in values.items()
         if value != usual[key]
     }

@@ -59,13 +59,14 @@ def checked_place(name: str, root: Path, *, replace: bool = False) -> Path:
     return target
 
 
-def place(target: Path, fill: Callable[[Path], None], replaced: Collection[str] = ()) -> None:
+def place(target: Path, fill: Callable[[Path], None], replaced: Collection[str] | None = None) -> None:
     """Make a folder, or make it anew.
 
     Args:
         target: The folder.
         fill: Writes what is to be in it into the folder that it is given.
-        replaced: Names of what goes from a folder that is there already. What else is in it is somebody's, and stays.
+        replaced: Names of what goes from a folder that is there already; None if there may be none. What else is in it
+            is somebody's, and stays.
 
     Raises:
         DescriptorError: The folder cannot be made; all is as it was.
@@ -76,7 +77,7 @@ def place(target: Path, fill: Callable[[Path], None], replaced: Collection[str] 
             stage.mkdir()
             fill(stage)
             _sync(stage)
-            if target.exists():
+            if replaced is not None and target.exists():
                 _exchange(stage, target, replaced)
             else:
                 stage.rename(target)

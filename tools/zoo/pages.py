@@ -81,5 +81,5 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _is_ours(model: Model | CompositeModel) -> bool:
-    """Tell whether a page is no other's: Open Model Zoo's own descriptors have no specification, and pages of theirs."""
+    """Tell whether a page can be nobody else's: Open Model Zoo's own descriptors, whose pages stay, specify nothing."""
     return getattr(model, "specification", None) is not None
