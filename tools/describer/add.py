@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from omz.converter.arguments import Arguments
 from omz.describer.network_files import NetworkFile, copy, framework_of, network_files
 from omz.describer.placing import checked_place, place
-from omz.errors import ConversionError, DescriptorError
+from omz.errors import ConversionError, DescriptorError, UsageError
 from omz.zoo import catalogue
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def add_model(
         dry_run: Write nothing.
 
     Raises:
-        UsageError: The name, the models folder or an address will not do, or the name is taken.
+        UsageError: The name, the models folder, a text or an address will not do, or the name is taken.
         ConversionError: The network cannot be converted; see :mod:`omz.errors` for its kinds.
         InferenceError: It is no classifier of pictures.
         DescriptorError: The labels are none, or the folder cannot be written.
@@ -82,6 +83,8 @@ def add_model(
     from omz.zoo.page import render
 
     target = checked_place(name, root, replace=replace)
+    for option, text in (("--description", description), ("--license", license_text)):
+        _check_text(option, text)
     files = network_files(name, arguments, urls)
     texts = _texts(name, arguments, files, labels, steps, description, license_text)
     model = catalogue.parse_model(texts[catalogue.MODEL_FILE].encode(), target / catalogue.MODEL_FILE, root)
@@ -91,6 +94,17 @@ def add_model(
     if not dry_run:
         place(target, lambda folder: _write(added, folder), _replaced(target, root) if replace else None)
     return added
+
+
+def _check_text(option: str, text: str) -> None:
+    """Refuse what a terminal would obey, and what no encoding has.
+
+    Raises:
+        UsageError: There is such a character.
+    """
+    for character in text:
+        if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cs"):
+            raise UsageError(f"{option}: expected text, without the character {character!r}")
 
 
 def _texts(

@@ -164,7 +164,7 @@ def _reverses(model: Model) -> bool:
 
 def _output(result: OutputInfo) -> str:
     lines = [
-        f"Object classifier, name - {_code(result.name)}, shape - `{_joined(result.shape)}`, "
+        f"Object classifier, name - {code(result.name)}, shape - `{_joined(result.shape)}`, "
         f"output data format is `{_joined('BCHW'[: len(result.shape)])}`, where:",
         "",
         "- `B` - batch size",
@@ -177,7 +177,7 @@ def _output(result: OutputInfo) -> str:
 def _tensor(what: str, name: str, shape: list[int], layout: str) -> str:
     axes = [_AXES.get(letter, (letter, letter)) for letter in layout]
     first = (
-        f"{what}, name - {_code(name)}, shape - `{_joined(shape)}`, "
+        f"{what}, name - {code(name)}, shape - `{_joined(shape)}`, "
         f"format is `{_joined(a for a, _ in axes)}`, where:"
     )
     return "\n".join([first, "", *(f"- `{letter}` - {meaning}" for letter, meaning in axes)])
@@ -205,10 +205,8 @@ def classes(model: Model) -> str:
             raise DescriptorError(f"{model.directory / 'model.yml'}: key 'model_info.labels': is missing")
         return "The model does not name them."
     if len(labels) > _MAX_CLASSES_IN_FULL:
-        return (
-            f"{len(labels)} classes, from 0, {_code(labels[0])}, to {len(labels) - 1}, {_code(labels[-1])}."
-        )
-    return f"By index: {_joined(f'{index} {_code(label)}' for index, label in enumerate(labels))}."
+        return f"{len(labels)} classes, from 0, {code(labels[0])}, to {len(labels) - 1}, {code(labels[-1])}."
+    return f"By index: {_joined(f'{index} {code(label)}' for index, label in enumerate(labels))}."
 
 
 def _listed_classes(model: Model, name: str) -> str:
@@ -288,10 +286,10 @@ def _joined(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Return a name as code, whatever it holds.
 
-    >>> _code("cat"), _code("a`b")
+    >>> code("cat"), code("a`b")
     ('`cat`', '`` a`b ``')
     """
     text = printable(text)
