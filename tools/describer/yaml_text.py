@@ -26,6 +26,14 @@ _Dumper.add_representer(
 )
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # In other styles, some of the characters that YAML takes for the end of a line do not come back as they were.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
 def to_yaml(content: dict[str, Any]) -> str:
     """Return plain data as YAML that reads back as the same."""
     return yaml.dump(
