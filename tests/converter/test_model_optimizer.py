@@ -119,7 +119,9 @@ NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6))
 
 
 @given(
-    mean=st.dictionaries(LAYERS, st.lists(NUMBERS, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3),
+    mean=st.dictionaries(
+        LAYERS, st.lists(NUMBERS, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3
+    ),
     scale=st.dictionaries(
         NAMES, st.lists(NUMBERS, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3
     ),
