@@ -18,7 +18,7 @@ from omz.accuracy.output import Result, results_csv, to_json
 from omz.errors import DescriptorError, InferenceError
 from omz.zoo.accuracy_check import load_evaluation
 from omz.zoo.class_list import ClassList
-from omz.zoo.metrics import METRIC_TYPES, AccuracyPerClass, ClassScore
+from omz.zoo.metrics import METRIC_TYPES, Accuracy, AccuracyPerClass, ClassScore
 
 SCORES = ("classification_precision", "classification_recall", "classification_f1-score")
 
@@ -87,6 +87,16 @@ def test_one_class_alone():
         assert figure.difference == pytest.approx(value - 0.5)
     with pytest.raises(InferenceError, match="pos_label 2: the network has 2 classes"):
         figures_of([ClassScore(type=SCORES[0], pos_label=2)], report)
+
+
+def test_a_network_that_names_its_best_class_alone_has_no_top_5():
+    report = report_of([1, 2, 3], [[1], [2], [4]], 8)
+    assert [figure.name for figure in figures_of([], report)] == ["accuracy@top1"]
+    _, asked = figures_of([Accuracy(top_k=5)], report)
+    assert (asked.value, asked.note) == (
+        pytest.approx(2 / 3),
+        "accuracy@top5: the network tells its best 1 alone, so that is looked at",
+    )
 
 
 def config(tmp_path: Path, *metrics) -> Path:

@@ -106,7 +106,7 @@ def figures_of(metrics: Iterable[Metric], report: Report) -> tuple[Figure, ...]:
     """
     asked = list(metrics)
     plain = {metric.top_k: metric for metric in asked if isinstance(metric, Accuracy)}
-    for k in (1, TOP_5) if len(report.labels) > TOP_5 else (1,):
+    for k in (1, TOP_5) if len(report.labels) > TOP_5 and _ranked(report) >= TOP_5 else (1,):
         plain.setdefault(k, Accuracy(top_k=k))
     others = [metric for metric in asked if not isinstance(metric, Accuracy)]
     return tuple(
@@ -116,8 +116,11 @@ def figures_of(metrics: Iterable[Metric], report: Report) -> tuple[Figure, ...]:
 
 @measures("accuracy")
 def _accuracy(metric: Accuracy, report: Report) -> Figure:
-    top = report.top(metric.top_k)
-    return Figure(f"accuracy@top{metric.top_k}", metric.type, top.value, metric.reference, top, metric.top_k)
+    top, name = report.top(metric.top_k), f"accuracy@top{metric.top_k}"
+    ranked = _ranked(report)
+    short = ranked < min(metric.top_k, len(report.labels))
+    note = f"{name}: the network tells its best {ranked} alone, so that is looked at" if short else ""
+    return Figure(name, metric.type, top.value, metric.reference, top, metric.top_k, note=note)
 
 
 @measures("accuracy_per_class")
@@ -185,6 +188,11 @@ def _macro(
         parts=parts,
         note=note,
     )
+
+
+def _ranked(report: Report) -> int:
+    """Return how many classes of a picture are known: some networks name the best alone."""
+    return max((len(answer.ranking) for answer in report.predictions), default=0)
 
 
 def _ratio(part: int, whole: int) -> float:
