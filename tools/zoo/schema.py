@@ -4,7 +4,8 @@ Every descriptor of Open Model Zoo's releases 2021.4.2, 2022.1.0 and 2023.3.0 is
 passes over keys that it does not know, so its downloader and information dumper read our files, too: those of
 2021.4 the ones with ``sha256``, later ones those with ``checksum``. Our extensions are
 
-- ``output_info`` and ``specification``: what a model page states beyond Open Model Zoo's keys;
+- ``output_info`` and ``specification``: what a model page states beyond Open Model Zoo's keys. ``omz add`` writes the
+  former, with ``values`` as the converters tell them; networks of one's own have no published figures;
 - ``$type: bundled``, a source beside the descriptor, and ``$type: huggingface``; Open Model Zoo refuses a source
   of unknown type;
 - ``sha256_prefix`` and ``size: unknown``, for files of which no more has been published;
