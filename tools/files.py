@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -155,6 +156,23 @@ def write_whole(target: Path, data: bytes, error: type[ZooError]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(target, error) as stream:
         stream.write(data)
+
+
+def write_output(target: str, text: str, error: type[ZooError]) -> None:
+    r"""Write what an option such as ``--json`` asks for: to a file, whole or not at all, or to stdout for ``-``.
+
+    What is no UTF-8 in a file's name is escaped: such a byte, 0xff say, is written as ``\udcff``, which in JSON is the
+    same name again.
+
+    Raises:
+        ZooError: An ``error``: the file cannot be written.
+    """
+    data = text.encode(errors="backslashreplace")
+    if target == "-":
+        sys.stdout.write(data.decode())
+        sys.stdout.flush()  # a full disk is told here, not when all is over
+    else:
+        write_whole(Path(target), data, error)
 
 
 @contextmanager

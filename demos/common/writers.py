@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from omz.errors import InferenceError, UsageError
-from omz.files import write_whole
+from omz.files import write_output, write_whole
 from omz.inference import opencv
 from omz.inference.addresses import scheme
 from omz.inference.images import Image
@@ -78,12 +77,7 @@ def write_picture(path: Path, image: Image) -> None:
 def write_json(target: str, report: Mapping[str, Any]) -> None:
     """Write a report as JSON to a file, or to stdout where ``target`` is ``-``."""
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # of names that are no UTF-8, in JSON's own escapes
-    text = text.encode(errors="backslashreplace").decode()
-    if target == "-":
-        sys.stdout.write(text)
-    else:
-        write_whole(Path(target), text.encode(), InferenceError)
+    write_output(target, text, InferenceError)
 
 
 class PictureWriter:

@@ -17,7 +17,7 @@ from omz.accuracy.arguments import add_list_arguments, add_source_argument
 from omz.accuracy.method import CONFIG_FILE, asked_for, dataset_of, evaluation_of, preparation_for
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, describe, report_failures, run
 from omz.errors import InferenceError, UsageError, ZooError
-from omz.files import check_writable
+from omz.files import check_writable, write_output
 from omz.inference.arguments import (
     add_device_argument,
     add_labels_argument,
@@ -143,7 +143,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _write(results: Sequence[Result], failed: Sequence[str], args: argparse.Namespace) -> list[str]:
     """Write all outputs that were asked for, whatever becomes of the others; return what failed."""
-    from omz.accuracy.output import predictions_csv, results_csv, results_json, write_text
+    from omz.accuracy.output import predictions_csv, results_csv, results_json
 
     texts: dict[str, Callable[[], str]] = {
         "json": lambda: results_json(results, failed),
@@ -154,7 +154,7 @@ def _write(results: Sequence[Result], failed: Sequence[str], args: argparse.Name
     for name in OUTPUTS:
         if target := getattr(args, name):
             with _collected(f"--{name}", unwritten):
-                write_text(target, texts[name]())
+                write_output(target, texts[name](), InferenceError)
     return unwritten
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omz.accuracy.metrics import confusions
@@ -175,19 +173,3 @@ def results_json(results: Sequence[Result], failed: Sequence[str]) -> str:
     """Return all results as a JSON document, with a line for each failure."""
     content = {"results": [to_json(result) for result in results], "failed": failed}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def write_text(target: str, text: str) -> None:
-    r"""Write a file whole or not at all, or to stdout for ``-``; what is no UTF-8 in a file's name is escaped.
-
-    Such a byte, 0xff say, is written as ``\udcff``: in JSON that is the same name again.
-    """
-    from omz.errors import InferenceError
-    from omz.files import write_whole
-
-    data = text.encode(errors="backslashreplace")
-    if target == "-":
-        sys.stdout.write(data.decode())
-        sys.stdout.flush()  # a full disk is told here, not when all is over
-    else:
-        write_whole(Path(target), data, InferenceError)

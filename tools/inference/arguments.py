@@ -25,7 +25,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     add_model_argument(group)
     add_tree_arguments(group)
-    add_precisions_argument(group, "--precision", default="the most exact one")
+    add_precisions_argument(group, "the most exact one there")
     add_root_argument(group)
     add_labels_argument(group, "-labels")
     add_network_arguments(group)

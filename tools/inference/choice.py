@@ -30,13 +30,16 @@ class Choice:
     find: Callable[[], Network]
 
 
-def add_choice_arguments(parser: argparse.ArgumentParser, *old: str, config: bool = False) -> None:
+def add_choice_arguments(
+    parser: argparse.ArgumentParser, *old: str, config: bool = False, precision: str = ""
+) -> None:
     """Add the options that choose converted networks.
 
     Args:
         parser: The command's.
         old: Earlier spellings of ``--models_dir`` that this command still takes.
         config: The command has ``-c``, whose file names a network, too.
+        precision: Which IR is taken by default, if not all; then one precision may be asked for, too.
     """
     others = "--name, --list, --all or -c" if config else "--name, --list or --all"
     group = selection.add_selection_arguments(
@@ -44,7 +47,7 @@ def add_choice_arguments(parser: argparse.ArgumentParser, *old: str, config: boo
     )
     add_model_argument(group, f"; with {others}: the tree, as --models_dir", short_means_either=True)
     add_tree_arguments(group, *old)
-    add_precisions_argument(group)
+    add_precisions_argument(group, precision)
 
 
 def add_model_argument(
@@ -67,13 +70,12 @@ def add_tree_arguments(group: argparse._ActionsContainer, *old: str) -> None:
     )  # fmt: skip
 
 
-def add_precisions_argument(
-    group: argparse._ActionsContainer, *old: str, default: str = "all that are there"
-) -> None:
-    """Add ``--precisions``: which IRs of a network."""
+def add_precisions_argument(group: argparse._ActionsContainer, one: str = "") -> None:
+    """Add ``--precisions``: which IRs of a network; ``--precision``, too, where by default it is ``one``."""
     group.add_argument(
-        "--precisions", *old, metavar="P[,P...]", help=f"of the IRs, such as FP16 (default: {default})"
-    )
+        "--precisions", *(["--precision"] if one else []), metavar="P[,P...]", dest="precisions",
+        help=f"of the IRs, such as FP16 (default: {one or 'all that are there'})",
+    )  # fmt: skip
 
 
 def choices(args: argparse.Namespace, precisions: Sequence[str] | None = None) -> list[Choice]:

@@ -1,7 +1,8 @@
 """Count parameters and floating-point operations of a model, from its graph alone.
 
 Parameters are the elements of all float constants that are weights: of convolutions, matrix products, and what is
-added or multiplied per channel. Preprocessing that is baked in does not count: it is no part of the network.
+added or multiplied per channel. Preprocessing that is baked in does not count: it is no part of the network. Nor
+does what quantization adds: ranges, scales and zero points; weights in 8 bits count as those they were made of.
 
 Operations, per element of an output, are those that the published figures of Open Model Zoo count::
 
@@ -14,6 +15,7 @@ Operations, per element of an output, are those that the published figures of Op
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -46,11 +48,13 @@ class Cost:
 def count_cost(model: ov.Model) -> Cost:
     """Count a model with fixed shapes; where a size is not fixed, it counts as 1."""
     parameters = operations = 0
-    for node in model.get_ordered_ops():
-        if _is_preprocessing(node) or _feeds_preprocessing(node):
+    nodes = model.get_ordered_ops()
+    weights, added = _quantized_weights(nodes)
+    for node in nodes:
+        if node.get_name() in added or _is_preprocessing(node) or _feeds_preprocessing(node):
             continue
         kind = node.get_type_name()
-        if kind == "Constant" and node.get_element_type().is_real():
+        if node.get_name() in weights or (kind == "Constant" and node.get_element_type().is_real()):
             parameters += prod(node.get_output_shape(0))
         elif node.get_output_size():
             operations += _operations(kind, node)
@@ -77,6 +81,43 @@ def _operations(kind: str, node: ov.Node) -> int:
 
 def _sizes(value: ov.Output) -> list[int]:
     return [size.get_length() if size.is_static else 1 for size in value.get_partial_shape()]
+
+
+def _quantized_weights(nodes: Sequence[ov.Node]) -> tuple[set[str], set[str]]:
+    """Return the names of the constants that hold weights in integers, and of all nodes that quantization added."""
+    weights: set[str] = set()
+    added: set[str] = set()
+    for node in nodes:
+        if node.get_type_name() == "FakeQuantize":
+            for place in range(1, 5):
+                added |= _names_of_constant(node.input_value(place).get_node())
+        if node.get_type_name() != "Convert" or node.input_value(0).get_node().get_type_name() != "Constant":
+            continue
+        if node.input_value(0).get_element_type().is_real():
+            continue
+        last, restored = node, {node.get_name()}
+        while (step := _only_reader(last)) and step.get_type_name() in ("Subtract", "Multiply"):
+            if step.input_value(0).get_node().get_name() != last.get_name():
+                break  # it is the zero point or the scale itself
+            restored |= {step.get_name()} | _names_of_constant(step.input_value(1).get_node())
+            last = step
+            if step.get_type_name() == "Multiply":
+                weights.add(node.input_value(0).get_node().get_name())
+                added |= restored
+                break
+    return weights, added
+
+
+def _names_of_constant(node: ov.Node) -> set[str]:
+    """Return the names of a constant and of the conversion behind which it is, if it is one."""
+    if node.get_type_name() == "Convert":
+        return {node.get_name()} | _names_of_constant(node.input_value(0).get_node())
+    return {node.get_name()} if node.get_type_name() == "Constant" else set()
+
+
+def _only_reader(node: ov.Node) -> ov.Node | None:
+    readers = list(node.output(0).get_target_inputs())
+    return readers[0].get_node() if len(readers) == 1 else None
 
 
 def _is_preprocessing(node: ov.Node) -> bool:

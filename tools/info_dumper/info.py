@@ -1,27 +1,37 @@
-"""``omz info``: size and cost of converted models, counted on the IR, beside the published figures."""
+"""``omz info``: size and cost of converted networks, counted on the IR, beside the published figures."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.command import SUCCESS, add_common_arguments, describe, report_failures, run
+from omz.command import (
+    SUCCESS,
+    add_common_arguments,
+    add_json_argument,
+    describe,
+    printable,
+    report_failures,
+    run,
+)
 from omz.errors import InferenceError, ZooError
+from omz.files import write_output
+from omz.inference.choice import add_choice_arguments, choices
 from omz.parser import Parser
 from omz.zoo import selection
 
 if TYPE_CHECKING:
-    from omz.zoo.schema import Model
+    from omz.inference.locate import Network
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """Figures of one model; published ones are None where the descriptor has none."""
+    """Figures of one IR, and what it says about itself; published figures are None where there are none."""
 
     name: str
     precision: str
@@ -30,10 +40,14 @@ class Info:
     outputs: dict[str, str]
     mparams: float
     gflops: float
-    published_mparams: float | None
-    published_gflops: float | None
-    published_top1: float | None
-    published_top5: float | None
+    published_mparams: float | None = None
+    published_gflops: float | None = None
+    published_top1: float | None = None
+    published_top5: float | None = None
+    ir: str = ""
+    output_kinds: str = ""  # see omz.converter.outputs; '' if the IR does not say
+    labels: int = 0
+    preparation: str = ""  # of pictures, in words; '' if the IR does not say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,16 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> Parser:
     """Return the command line's parser."""
-    parser = Parser(description="Count parameters and operations of converted models on their IR.")
-    selection.add_selection_arguments(parser)
-    group = parser.add_argument_group("info")
-    group.add_argument(
-        "-d", "--model_dir", type=Path, default=Path(), metavar="DIR", help="what omz_converter -o was"
-    )
-    group.add_argument(
-        "--precision", metavar="P", help="which IR to count (default: the most exact one there)"
-    )
-    group.add_argument("--json", action="store_true", help="print a JSON list")
+    parser = Parser(description="Count parameters and operations of converted networks on their IR.")
+    add_choice_arguments(parser, "--model_dir", "-d", precision="the most exact one there")
+    group = parser.add_argument_group("output")
+    add_json_argument(group)
     add_common_arguments(parser)
     return parser
 
@@ -61,61 +69,74 @@ def _run(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return SUCCESS
-    infos, failed = [], []
-    for model in (stage for chosen in selection.selected_models(args) for stage in chosen.stages):
+    infos: list[Info] = []
+    failed: list[str] = []
+    for choice in choices(args):
         try:
-            infos.append(inspect(model, args.model_dir, args.precision))
+            infos += _inspected(choice.find(), all_of_them=args.precisions is not None)
         except ZooError as error:
-            print(f"{model.name}: error: {describe(error)}", file=sys.stderr)
-            failed.append(model.name)
-    print(json.dumps([asdict(info) for info in infos], indent=4) if args.json else as_text(infos))
+            print(f"{choice.name}: error: {describe(error)}", file=sys.stderr)
+            failed.append(choice.name)
+    if args.json:
+        write_output(args.json, json.dumps([asdict(info) for info in infos], indent=4) + "\n", InferenceError)
+    if args.json != "-" and infos:
+        print(as_text(infos))
     return report_failures(failed)
 
 
-def inspect(model: Model, model_dir: Path, precision: str | None = None) -> Info:
-    """Count the IR of a model.
+def _inspected(network: Network, *, all_of_them: bool) -> Iterator[Info]:
+    for precision, xml in network.irs.items():
+        yield inspect(network, precision, xml)
+        if not all_of_them:
+            return
+    if network.missing:
+        raise InferenceError(f"no IR in {', '.join(network.missing)} (there are {', '.join(network.irs)})")
+
+
+def inspect(network: Network, precision: str, xml: Path) -> Info:
+    """Count an IR of a network.
 
     Raises:
-        InferenceError: There is no IR, or it cannot be read; says what to do.
+        InferenceError: It cannot be read; says what to do.
+        DescriptorError: What it says of itself is malformed.
     """
-    wanted = [precision] if precision else ["FP32", "FP16"]
-    paths = {p: model_dir / model.subdirectory / p / f"{model.name}.xml" for p in wanted}
-    found = next((p for p, path in paths.items() if path.is_file()), None)
-    if found is None:
-        raise InferenceError(
-            f"{paths[wanted[0]]}: is not there. Make it with: omz_converter --name {model.name} (and its -d and -o)"
-        )
     import openvino as ov
 
     from omz.converter.graph import input_name
+    from omz.converter.ir import PROVENANCE
+    from omz.converter.outputs import OUTPUT
+    from omz.inference.labels import from_model_info
+    from omz.inference.network import read_network, told
+    from omz.inference.recorded import recorded_steps
     from omz.info_dumper.counting import count_cost
+    from omz.zoo.step_effects import in_words
 
-    xml = paths[found]
-    try:
-        network = ov.Core().read_model(xml)
-    except RuntimeError as error:
-        raise InferenceError(
-            f"{xml}: is no readable IR. Convert the model again with omz_converter."
-        ) from error
-    cost = count_cost(network)
-    published = model.specification
+    read = read_network(ov.Core(), xml)
+    cost = count_cost(read)
+    steps = recorded_steps(read, xml)
+    published = network.model.specification if network.model else None
     return Info(
-        name=model.name,
-        precision=found,
+        name=network.name,
+        precision=precision,
         weights_bytes=xml.with_suffix(".bin").stat().st_size,
-        inputs={input_name(value): str(value.get_partial_shape()) for value in network.inputs},
-        outputs={value.get_any_name(): str(value.get_partial_shape()) for value in network.outputs},
+        inputs={input_name(value): str(value.get_partial_shape()) for value in read.inputs},
+        outputs={value.get_any_name(): str(value.get_partial_shape()) for value in read.outputs},
         mparams=cost.mparams,
         gflops=cost.gflops,
         published_mparams=published.mparams if published else None,
         published_gflops=published.gflops if published else None,
         published_top1=published.top1 if published else None,
         published_top5=published.top5 if published else None,
+        ir=str(xml),
+        output_kinds=told(read, OUTPUT, PROVENANCE),
+        labels=len(from_model_info(told(read, "labels"))),
+        preparation=in_words(steps) if steps else "",
     )
 
 
 def as_text(infos: Sequence[Info]) -> str:
-    """Lay the figures out as a table."""
+    """Lay the figures out as a table; of one IR, tell what it says about itself, too."""
+    published = any(info.published_mparams or info.published_gflops or info.published_top1 for info in infos)
     head = [
         "model",
         "IR",
@@ -142,14 +163,31 @@ def as_text(infos: Sequence[Info]) -> str:
                 _shown(info.published_top5),
             ]
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    return "\n".join(
+    if not published:
+        rows = [[*row[:4], row[6]] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
         "  ".join(
             cell.ljust(width) if not number else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows
+    ]
+    return "\n".join(lines if len(infos) > 1 else [*lines, "", *_said(infos[0])])
+
+
+def _said(info: Info) -> list[str]:
+    """Return what an IR says about itself, a line each."""
+    inputs, outputs = (
+        ", ".join(f"{name} {shape}" for name, shape in ports.items()) for ports in (info.inputs, info.outputs)
     )
+    kinds = f", {info.output_kinds}" if info.output_kinds else ""
+    return [
+        f"input     {printable(inputs)}",
+        f"output    {printable(outputs + kinds)}",
+        f"labels    {info.labels or 'none'}",
+        f"pictures  {info.preparation or 'the IR does not say how they are evaluated'}",
+    ]
 
 
 def _beside(counted: float, published: float | None) -> list[str]:

@@ -52,9 +52,7 @@ def collect(model: Model, options: Options) -> Findings:
         for precision, xml in irs.items()
     ]
     samples, skipped = classify_samples(irs, pictures, options)
-    return Findings(
-        model, count(model, irs, options), variants, samples, skipped, environment(variants[0], options)
-    )
+    return Findings(model, count(model, irs), variants, samples, skipped, environment(variants[0], options))
 
 
 def find_irs(model: Model, options: Options) -> dict[str, Path]:
@@ -249,9 +247,10 @@ def classify_samples(
     return samples, skipped
 
 
-def count(model: Model, irs: dict[str, Path], options: Options) -> Info | None:
-    """Count parameters and operations on the most exact IR; quantized ones hold no floating-point weights."""
+def count(model: Model, irs: dict[str, Path]) -> Info:
+    """Count parameters and operations on the most exact IR."""
+    from omz.inference.locate import Network
     from omz.info_dumper.info import inspect
 
-    exact = next((precision for precision in irs if "INT8" not in precision), None)
-    return inspect(model, options.model_dir, exact) if exact else None
+    exact, xml = next(iter(irs.items()))
+    return inspect(Network(model.name, irs, model), exact, xml)
