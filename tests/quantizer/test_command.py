@@ -89,7 +89,7 @@ def test_data_that_is_not_there_is_asked_for(irs, tmp_path, capsys, xml):
     arguments = ("--name", "se-resnext-50", "--model_dir", tmp_path, "--precisions", "FP32-INT8")
     status, _, err = run(capsys, *arguments)
     assert status == 1
-    assert "does not come with the toolkit. Give its folder with --dataset_dir" in err
+    assert "does not come with the toolkit. Give its folder with --source" in err
     status, _, err = run(capsys, *arguments, "--dataset_dir", tmp_path / "nothing")
     assert status == 1
     assert "no such file or folder of data" in err
@@ -146,7 +146,7 @@ def test_messages_name_the_quantizers_own_options(irs, tmp_path, capsys):
     (tmp_path / "val.txt").write_text("gone.png 1\n")
     arguments = ("--name", NAME, "--model_dir", irs, "-o", tmp_path, "--precisions", "FP32-INT8")
     _, _, err = run(capsys, *arguments, "--dataset_dir", tmp_path)
-    assert "Give the folder that they are in with --dataset_dir, and the list with -a." in err
+    assert "Give the folder that they are in with --source, and the list with -a." in err
 
 
 @pytest.mark.parametrize(

@@ -13,25 +13,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
 from omz.inference.locate import Network, find_network, network_in
 from omz.zoo import selection
 from omz.zoo.selection import precision_list
 
+if TYPE_CHECKING:
+    from omz.zoo.schema import Model
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A network that is asked for; it is looked for when ``find`` is called."""
+    """A network that is asked for; it is looked for when ``find`` is called.
+
+    Attributes:
+        name: As it was asked for.
+        find: Returns it.
+        model: Its descriptor, where it was chosen by a pattern of names.
+    """
 
     name: str
     find: Callable[[], Network]
+    model: Model | None = None
 
 
 def add_choice_arguments(
-    parser: argparse.ArgumentParser, *old: str, config: bool = False, precision: str = ""
+    parser: argparse.ArgumentParser, *old: str, config: bool = False, precision: str | None = ""
 ) -> None:
     """Add the options that choose converted networks.
 
@@ -39,7 +50,8 @@ def add_choice_arguments(
         parser: The command's.
         old: Earlier spellings of ``--models_dir`` that this command still takes.
         config: The command has ``-c``, whose file names a network, too.
-        precision: Which IR is taken by default, if not all; then one precision may be asked for, too.
+        precision: Which IR is taken by default, if not all; then one precision may be asked for, too. None for a
+            command whose ``--precisions`` mean something else.
     """
     others = "--name, --list, --all or -c" if config else "--name, --list or --all"
     group = selection.add_selection_arguments(
@@ -47,7 +59,8 @@ def add_choice_arguments(
     )
     add_model_argument(group, f"; with {others}: the tree, as --models_dir", short_means_either=True)
     add_tree_arguments(group, *old)
-    add_precisions_argument(group, precision)
+    if precision is not None:
+        add_precisions_argument(group, precision)
 
 
 def add_model_argument(
@@ -93,7 +106,7 @@ def choices(args: argparse.Namespace, precisions: Sequence[str] | None = None) -
         if args.model is not None:
             raise UsageError("--model and --name, --list or --all exclude each other")
         return [
-            Choice(stage.name, partial(network_in, tree(args), stage.name, wanted, stage))
+            Choice(stage.name, partial(network_in, tree(args), stage.name, wanted, stage), stage)
             for model in selection.selected_models(args)
             for stage in model.stages
         ]

@@ -8,11 +8,11 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.accuracy.arguments import add_list_arguments
+from omz.accuracy.arguments import add_list_arguments, add_source_argument
+from omz.accuracy.method import evaluation_of, preparation_for
 from omz.command import (
     SUCCESS,
     add_common_arguments,
@@ -21,8 +21,10 @@ from omz.command import (
     report_failures,
     run,
 )
-from omz.errors import UsageError, ZooError
+from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
+from omz.inference.arguments import add_labels_argument
+from omz.inference.choice import add_choice_arguments
 from omz.parser import Parser
 from omz.quantizer.options import (
     BIAS_CORRECTIONS,
@@ -37,8 +39,9 @@ from omz.zoo import selection
 if TYPE_CHECKING:
     from omz.quantizer.calibration import Sample
     from omz.quantizer.quantize import Quantized
+    from omz.quantizer.tasks import Task
     from omz.zoo.accuracy_check import Evaluation
-    from omz.zoo.schema import Model
+    from omz.zoo.class_list import ClassList
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +51,22 @@ def build_parser() -> Parser:
     parser = Parser(
         description="Quantize converted models to 8 bits, calibrated with the pictures of a data set.",
     )
-    selection.add_selection_arguments(parser)
+    add_choice_arguments(parser, "--model_dir", precision=None)
     group = parser.add_argument_group("input and output")
-    group.add_argument(
-        "--model_dir", type=Path, default=Path(), metavar="DIR", help="what omz_converter -o was"
+    add_source_argument(
+        group, "pictures, in it or in folders in it; not needed for the bundled digits", "--dataset_dir"
     )
-    group.add_argument(
-        "--dataset_dir", type=Path, metavar="DIR",
-        help="folder of pictures, in it or in folders in it; not needed for the bundled digits",
-    )  # fmt: skip
+    add_labels_argument(group)
     add_list_arguments(group)
     group.add_argument(
-        "-o", "--output_dir", type=Path, metavar="DIR", help="root of the new IRs (default: the model_dir)"
-    )
+        "-o", "--output", "--output_dir", type=Path, metavar="DIR",
+        help="root of the new IRs, or the .xml file of one (default: beside their sources: FP16/net.xml becomes "
+        "FP16-INT8/net.xml, and net.xml net-FP16-INT8.xml)",
+    )  # fmt: skip
     group.add_argument(
         "--precisions", metavar="P[,P]",
-        help="FP16-INT8 (from the FP16 IR), FP32-INT8 (from the FP32 IR) or both (default: both)",
+        help="FP16-INT8 (from the FP16 IR), FP32-INT8 (from the FP32 IR) or both (default: both, or that of the IR "
+        "given)",
     )  # fmt: skip
     group.add_argument(
         "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
@@ -88,7 +91,9 @@ def build_parser() -> Parser:
         help="layers whose weights keep to 7 bits; all is for CPUs without VNNI "
         "(default: first_layer for a CPU, else off)",
     )  # fmt: skip
-    group.add_argument("--target_device", type=str.upper, choices=DEVICES, default="CPU", help="default: CPU")
+    group.add_argument(
+        "--target_device", "--device", type=str.upper, choices=DEVICES, default="CPU", help="default: CPU"
+    )
     group.add_argument(
         "--max_drop", type=float, metavar="X",
         help="give layers back to floating point until no more than X of top-1 is lost on the data set "
@@ -105,24 +110,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(build_parser(), _run, argv)
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One IR to make of another."""
-
-    model: Model
-    precision: str  # FP16-INT8 or FP32-INT8
-    xml: Path
-    output: Path
-
-
 def _run(args: argparse.Namespace) -> int:
+    from omz.quantizer.tasks import tasks_of
+
     if args.print_all:
         selection.print_all(args)
         return SUCCESS
     if args.old:
         log.warning("--pot and --python have no effect: NNCF runs inside this program")
     options = Options(args.preset, args.bias_correction, args.overflow_fix, args.target_device, args.max_drop)
-    tasks = list(_tasks(args))
+    tasks = tasks_of(args)
     if args.dry_run:
         for task in tasks:
             print(_told(task, args))
@@ -133,7 +130,7 @@ def _run(args: argparse.Namespace) -> int:
         backend.load()
     failed = []
     for task in tasks:
-        where = f"{task.model.name} {task.precision}"
+        where = f"{task.network.name} {task.precision}"
         try:
             with _spinner(where, args.quiet):
                 result = _quantize(task, options, args)
@@ -146,42 +143,24 @@ def _run(args: argparse.Namespace) -> int:
     return report_failures(failed)
 
 
-def _tasks(args: argparse.Namespace) -> Iterator[_Task]:
-    from omz.converter.zoo_model import ir_path
-    from omz.zoo.schema import QUANTIZED_PRECISIONS
-
-    wanted = selection.parse_precisions(args.precisions)
-    if not wanted & set(QUANTIZED_PRECISIONS):
-        raise UsageError(f"--precisions {args.precisions}: expected {' or '.join(QUANTIZED_PRECISIONS)}")
-    output_dir = args.output_dir or args.model_dir
-    for model in (stage for chosen in selection.selected_models(args) for stage in chosen.stages):
-        if not model.quantizable:
-            log.info("%s: skipped, its descriptor does not say that it is quantizable", model.name)
-        for precision in model.quantization_output_precisions:
-            if precision in wanted:
-                source = ir_path(model, args.model_dir, precision.removesuffix("-INT8"))
-                yield _Task(model, precision, source, ir_path(model, output_dir, precision))
-
-
-def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quantized:
-    from omz.accuracy.evaluation import input_shape
-    from omz.inference.preparation import preprocessing_of
+def _quantize(task: Task, options: Options, args: argparse.Namespace) -> Quantized:
     from omz.quantizer.quantize import quantize_model
-    from omz.zoo.accuracy_check import load_evaluation
 
     if not task.xml.is_file():
         precision = task.precision.removesuffix("-INT8")
         raise UsageError(
             f"{task.xml}: is not there. Make it with: "
-            f"{shlex.join(['omz_converter', '--name', task.model.name, '--precisions', precision])}"
+            f"{shlex.join(['omz_converter', '--name', task.network.name, '--precisions', precision])}"
         )
-    check_writable(task.output, "--output_dir")
-    evaluation = load_evaluation(task.model.directory / "accuracy-check.yml")
+    check_writable(task.output, "--output")
+    evaluation = evaluation_of(task.network)
     samples, validation = _pictures(task, evaluation, options, args)
+    preparation = preparation_for(task.xml, evaluation)
+    log.info("%s %s: pictures: %s", task.network.name, task.precision, preparation.told)
     return quantize_model(
         task.xml,
         samples,
-        preprocessing_of(evaluation.steps, input_shape(task.xml)),
+        preparation,
         options,
         output=task.output,
         validation=validation,
@@ -191,7 +170,7 @@ def _quantize(task: _Task, options: Options, args: argparse.Namespace) -> Quanti
 
 
 def _pictures(
-    task: _Task, evaluation: Evaluation, options: Options, args: argparse.Namespace
+    task: Task, evaluation: Evaluation | None, options: Options, args: argparse.Namespace
 ) -> tuple[Sequence[Sample], Sequence[Sample]]:
     """Return the pictures to calibrate with, and those to measure on where that is asked for.
 
@@ -199,32 +178,54 @@ def _pictures(
         ZooError: There are none, or their classes are needed and cannot be told.
     """
     from omz.accuracy.datasets import classes_of
-    from omz.accuracy.definitions import load_definition
+    from omz.accuracy.definitions import Definition, load_definition
+    from omz.inference.classes import network_classes
     from omz.quantizer.pictures import find_pictures
 
-    definition = load_definition(evaluation.dataset, args.definitions, evaluation.own)
-    if args.dataset_dir is None and not definition.bundled:
-        raise UsageError(
-            f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --dataset_dir"
-        )
+    measured = options.max_drop is not None
+    if evaluation is None:
+        if args.source is None:
+            raise UsageError("give a folder of pictures with --source: the network is none of the zoo's")
+        definition = Definition(name=args.source.resolve().name or str(args.source))
+        # pictures are enough; which classes there are counts only where they are measured on
+        classes = network_classes(task.xml, args.labels) if measured else _classes(task.xml, args.labels)
+    else:
+        definition = load_definition(evaluation.dataset, args.definitions, evaluation.own)
+        if args.source is None and not definition.bundled:
+            raise UsageError(
+                f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --source"
+            )
+        classes = network_classes(task.xml, args.labels) if args.labels else classes_of(definition, task.xml)
     return find_pictures(
         definition,
-        args.dataset_dir,
-        classes_of(definition, task.xml),
+        args.source,
+        classes,
         count=args.subset_size,
         seed=args.seed,
-        classes_needed=options.max_drop is not None,
+        classes_needed=measured,
         label_order=args.label_order,
         annotations=args.annotations,
-        source_option="--dataset_dir",
+        source_option="--source",
     )
 
 
-def _told(task: _Task, args: argparse.Namespace) -> str:
-    data = f", calibrated with {args.subset_size} pictures" + (
-        f" of {args.dataset_dir}" if args.dataset_dir else ""
-    )
-    return f"{task.model.name}: {task.xml} -> {task.output}{data}"
+def _classes(xml: Path, labels: str | None) -> ClassList:
+    """Return the classes of a network; none where its output does not tell them."""
+    from omz.inference.classes import network_classes
+    from omz.zoo.class_list import ClassList
+
+    try:
+        return network_classes(xml, labels)
+    except InferenceError as error:
+        if labels:
+            raise
+        log.debug("%s", error)
+        return ClassList(())
+
+
+def _told(task: Task, args: argparse.Namespace) -> str:
+    data = f", calibrated with {args.subset_size} pictures" + (f" of {args.source}" if args.source else "")
+    return f"{task.network.name}: {task.xml} -> {task.output}{data}"
 
 
 def _report(where: str, result: Quantized) -> None:
