@@ -89,6 +89,14 @@ def inference_net(
             prototxt,
             ",".join(net.offers),
         )
+    for name, before in () if outputs else net.sigmoids.items():
+        log.info(
+            "%s: training ends in a SigmoidCrossEntropyLoss, and the IR in its Sigmoid, output %s; --output=%s ends "
+            "before it",
+            prototxt,
+            name,
+            before,
+        )
     return net, frozenset(layer.name for layer in whole.layers)
 
 

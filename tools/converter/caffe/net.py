@@ -52,6 +52,8 @@ class Net:
         offers: Outputs to be had on request: the Softmax of each SoftmaxWithLoss, by that layer's name.
         shared: Weights that several layers have in common (``param { name }``): for each name, the places (layer name,
             number of the blob).
+        sigmoids: Outputs that are the Sigmoid of a SigmoidCrossEntropyLoss, by that layer's name: the name of the blob
+            before it.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Net:
     outputs: Mapping[str, str]
     offers: Mapping[str, Layer] = field(default_factory=dict)
     shared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    sigmoids: Mapping[str, str] = field(default_factory=dict)
 
     def consumers(self) -> dict[str, int]:
         """Return how often each blob is read; being an output counts."""

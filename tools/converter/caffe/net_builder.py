@@ -54,6 +54,7 @@ class _Builder:
         self._inputs: dict[str, Shape] = {}
         self._layers: list[Layer] = []
         self._offers: dict[str, Layer] = {}
+        self._sigmoids: list[Layer] = []  # of losses
         self._shared: dict[str, list[tuple[str, int]]] = {}
         self._current: dict[str, str] = {}  # blob name -> id of what it holds at this point
         self._ids: set[str] = set()
@@ -84,6 +85,8 @@ class _Builder:
                 self._labels.update(judged & self._rearranged)
             if params.type == "SoftmaxWithLoss":
                 self._add_softmax(params)
+            elif params.type == "SigmoidCrossEntropyLoss":
+                self._add_sigmoid(params)
         else:
             self._training.difference_update(params.top)
             self._add_layer(params)
@@ -116,6 +119,13 @@ class _Builder:
             bottom = self._current[loss.bottom[0]]
             top = self._fresh(loss.name)
             self._offers[loss.name] = Layer(loss.name, "Softmax", (bottom,), (top,), softmax)
+
+    def _add_sigmoid(self, loss: LayerParameter) -> None:
+        """Keep the Sigmoid that a SigmoidCrossEntropyLoss computes, for the case that nothing else reads its bottom."""
+        if loss.bottom and loss.bottom[0] in self._current:
+            sigmoid = LayerParameter(name=loss.name, type="Sigmoid", bottom=loss.bottom[:1])
+            bottom, top = self._current[loss.bottom[0]], self._fresh(loss.name)
+            self._sigmoids.append(Layer(loss.name, "Sigmoid", (bottom,), (top,), sigmoid))
 
     def _read(self, params: LayerParameter) -> tuple[str, ...]:
         """Return the ids of a layer's bottoms."""
@@ -158,7 +168,27 @@ class _Builder:
             # An input that a layer changes in place has given its name to the input.
             called = names.get(blob) or (makers[blob] if makers[blob] not in self._current else blob)
             outputs[called] = blob
-        return Net(name, self._inputs, tuple(self._layers), names, outputs, self._offers, self._shared)
+        before = self._end_in_sigmoids(outputs)
+        return Net(
+            name, self._inputs, tuple(self._layers), names, outputs, self._offers, self._shared, before
+        )
+
+    def _end_in_sigmoids(self, outputs: dict[str, str]) -> dict[str, str]:
+        """Put the Sigmoid of a loss behind the output that it judges; nothing else tells that its scores are independent.
+
+        Returns:
+            The names of the outputs before, by those now.
+        """
+        before: dict[str, str] = {}
+        for sigmoid in self._sigmoids:
+            called = next((name for name, blob in outputs.items() if blob == sigmoid.bottoms[0]), None)
+            if called is None or sigmoid.name in outputs:
+                continue
+            self._layers.append(sigmoid)
+            del outputs[called]
+            outputs[sigmoid.name] = sigmoid.tops[0]
+            before[sigmoid.name] = called
+        return before
 
 
 def _check_extent(layers: Sequence[LayerParameter]) -> None:

@@ -22,6 +22,9 @@ from omz.converter.caffe.caffe_pb2 import (
 )
 from omz.converter.caffe.reference.registry import LAYERS, Array, Blob, forward
 
+#: Losses, and what each computes of its first bottom on the way.
+_ANSWERS = {"SoftmaxWithLoss": "Softmax", "SigmoidCrossEntropyLoss": "Sigmoid"}
+
 
 def run(
     net: NetParameter,
@@ -120,7 +123,7 @@ def needed_layers(net: NetParameter, outputs: Sequence[str] = ()) -> list[LayerP
 def active_layers(net: NetParameter) -> Iterator[LayerParameter]:
     """Yield the layers that take part at test time (``include`` and ``exclude`` rules), in today's format."""
     for stated in net.layer or map(upgraded, net.layers):
-        message = softmax_of(stated) if stated.type == "SoftmaxWithLoss" else stated
+        message = answer_of(stated) if stated.type in _ANSWERS else stated
         if message.include:
             if any(applies(rule, net.state) for rule in message.include):
                 yield message
@@ -139,15 +142,15 @@ def applies(rule: NetStateRule, state: NetState) -> bool:
     )
 
 
-def softmax_of(loss: LayerParameter) -> LayerParameter:
-    """Return what a SoftmaxWithLoss computes without labels: its second top, else known by the layer's name."""
-    softmax = LayerParameter(
-        name=loss.name, type="Softmax", bottom=loss.bottom[:1], top=loss.top[1:2] or [loss.name]
+def answer_of(loss: LayerParameter) -> LayerParameter:
+    """Return what a loss computes without labels: a Softmax's second top, else known by the layer's name."""
+    answer = LayerParameter(
+        name=loss.name, type=_ANSWERS[loss.type], bottom=loss.bottom[:1], top=loss.top[1:2] or [loss.name]
     )
-    softmax.softmax_param.CopyFrom(loss.softmax_param)
-    softmax.include.extend(loss.include)
-    softmax.exclude.extend(loss.exclude)
-    return softmax
+    answer.softmax_param.CopyFrom(loss.softmax_param)
+    answer.include.extend(loss.include)
+    answer.exclude.extend(loss.exclude)
+    return answer
 
 
 def upgraded(old: V1LayerParameter) -> LayerParameter:
