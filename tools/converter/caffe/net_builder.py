@@ -174,7 +174,7 @@ class _Builder:
         )
 
     def _end_in_sigmoids(self, outputs: dict[str, str]) -> dict[str, str]:
-        """Put the Sigmoid of a loss behind the output that it judges; nothing else tells that its scores are independent.
+        """Put the Sigmoid of a loss behind the output that it judges, for nothing else tells what its scores are.
 
         Returns:
             The names of the outputs before, by those now.
