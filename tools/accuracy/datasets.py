@@ -1,6 +1,7 @@
 """Labelled pictures, from any of the usual forms, with classes as indexes into the network's output.
 
 * a list of pictures and classes, lines ``<picture> <class index>`` (``val.txt``), beside or above the pictures;
+* either with several classes for a picture; see :mod:`omz.zoo.multi_label`;
 * a CSV file, with or without a heading: picture, and class index, wnid or name (also Kaggle's of ImageNet);
 * a folder for each class, named by its wnid, name or index, with folders in it as may be (ImageFolder);
 * a folder for itself, with the toolkit's bundled digits.
@@ -20,10 +21,12 @@ from omz.accuracy.dataset_labels import dataset_labels, reconcile
 from omz.accuracy.definitions import Definition
 from omz.accuracy.packed_pictures import packed_pictures
 from omz.accuracy.places import locator
-from omz.errors import InferenceError
+from omz.errors import InferenceError, UsageError
 from omz.inference.class_folders import class_pictures, find_class_folders
+from omz.inference.ports import DEFAULT, Ports
 from omz.zoo import catalogue
 from omz.zoo.class_list import ClassList
+from omz.zoo.multi_label import is_multi_label, read_multi_label
 from omz.zoo.truth import read_truth
 
 #: Names that lists of pictures and classes usually have, beside the one in the definition.
@@ -32,10 +35,11 @@ LIST_NAMES = ("val.txt", "val15.txt", "ILSVRC2017_val.txt", "LOC_val_solution.cs
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture and its class, an index into the network's output."""
+    """One picture and its class, an index into the network's output; or its classes, where it may have several."""
 
     path: Path
     label: int
+    labels: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Dataset:
             indexes can only be the network's own.
         notes: What was found out or assumed about the source, in words.
         total: How many samples the source has, also those left out by a subsample.
+        multi_label: Whether pictures may have several classes, or none; their ``label`` means nothing then.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Dataset:
     order: str = ""
     notes: tuple[str, ...] = ()
     total: int = 0
+    multi_label: bool = False
 
     @property
     def labels(self) -> str:
@@ -138,6 +144,9 @@ def open_dataset(
     found = annotations or _find_list(source, definition)
     classes, stated = reconcile(classes, dataset_labels(definition, source), definition.name)
     conversion = definition.annotation_conversion
+    if found and is_multi_label(found, classes):
+        dataset = _multi_label(definition, found, classes, source, source_option, label_order)
+        return take(dataset, subsample, seed)
     if found:
         truth = read_truth(found, classes, label_order or stated)
         classes, order, notes = truth.classes, truth.order, truth.notes
@@ -165,7 +174,25 @@ def open_dataset(
     return take(dataset, subsample, seed)
 
 
-def classes_of(definition: Definition, xml: Path) -> ClassList:
+def _multi_label(
+    definition: Definition,
+    found: Path,
+    classes: ClassList,
+    source: Path,
+    source_option: str,
+    label_order: str,
+) -> Dataset:
+    if label_order:
+        raise UsageError(
+            f"--label_order {label_order}: {found} gives several classes to a picture, in the network's order"
+        )
+    truth = read_multi_label(found, classes)
+    locate = locator(found, list(truth.labels), _folders_of(definition, source), source, source_option)
+    samples = tuple(Sample(locate(name), -1, labels) for name, labels in truth.labels.items())
+    return Dataset(definition.name, samples, classes, "", (truth.note,), len(samples), multi_label=True)
+
+
+def classes_of(definition: Definition, xml: Path, ports: Ports = DEFAULT) -> ClassList:
     """Return the classes of a network: as its IR names them, else those that networks measured on the dataset have.
 
     Raises:
@@ -174,7 +201,7 @@ def classes_of(definition: Definition, xml: Path) -> ClassList:
     """
     from omz.inference.classes import network_classes
 
-    classes = network_classes(xml)
+    classes = network_classes(xml, ports=ports)
     if classes.named or not definition.labels:
         return classes
     return ClassList.known(definition.labels, definition.first_class)

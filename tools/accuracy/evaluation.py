@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from omz.accuracy.metrics import ClassAccuracy, per_class, top_k_correct
+from omz.accuracy.metrics import ClassAccuracy, Confusion, confusions, per_class, top_k_correct
 from omz.accuracy.picture_facts import picture_facts
 from omz.command import printable
 from omz.errors import InferenceError
 from omz.inference import chance
+from omz.inference.ports import DEFAULT, Ports
 from omz.inference.proportion import Proportion
 from omz.zoo.label_order import orders_of
 from omz.zoo.labels import load_labels
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from omz.accuracy.progress import Progress
     from omz.inference.classifier import Classifier
     from omz.inference.devices import DeviceOptions
+    from omz.inference.output import Output
     from omz.inference.picture_input import PictureInput
     from omz.inference.preparation import Picture, Preparation
     from omz.inference.sources import Frame
@@ -41,15 +43,22 @@ class Answer:
 
     Attributes:
         path: Of the picture.
-        label: Its true class.
+        label: Its true class; without meaning where pictures may have several.
+        labels: Its true classes, where pictures may have several.
         ranking: The best classes, best first.
-        score: Of the best class: a probability, or what the network gives; None if it names classes alone.
+        scores: Of these classes: probabilities, or what the network gives; () if it names classes alone.
     """
 
     path: Path
     label: int
     ranking: tuple[int, ...]
-    score: float | None
+    scores: tuple[float, ...]
+    labels: frozenset[int] = frozenset()
+
+    @property
+    def score(self) -> float | None:
+        """Of the best class; None if the network names classes alone."""
+        return self.scores[0] if self.scores else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class Report:
             were measured all the same.
         seconds: From the first picture to the last.
         measured: How many pictures were inferred in that time; others were taken over by resuming.
+        output: What the network's numbers are.
     """
 
     path: Path
@@ -89,11 +99,17 @@ class Report:
     peculiar: dict[str, tuple[Path, ...]]
     seconds: float
     measured: int
+    output: Output
 
     @property
     def images(self) -> int:
         """How many pictures the figures are of."""
         return len(self.predictions)
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether pictures may have several classes; there is no top-1 then."""
+        return self.dataset.multi_label
 
     def top(self, k: int) -> Proportion:
         """Return the accuracy at the first ``k`` classes (up to :data:`RANKS`, or what was asked for)."""
@@ -113,14 +129,25 @@ class Report:
 
     @property
     def per_class(self) -> list[ClassAccuracy]:
-        """Top-1 accuracy of each class that has pictures."""
+        """Top-1 accuracy of each class that has pictures; of none where pictures may have several."""
+        if self.multi_label:
+            return []
         return per_class(
             [a.label for a in self.predictions], [a.ranking[0] for a in self.predictions], self.labels
         )
 
+    def confusions(self, count: int) -> list[Confusion]:
+        """Return the most frequent errors; none where pictures may have several classes."""
+        if self.multi_label:
+            return []
+        labels, answers = ([a.label for a in self.predictions], [a.ranking[0] for a in self.predictions])
+        return confusions(labels, answers, count)
+
     @property
     def advice(self) -> str:
         """What to try where the accuracy is at chance level; '' elsewhere."""
+        if self.multi_label:
+            return ""
         labels, answers = ([a.label for a in self.predictions], [a.ranking[0] for a in self.predictions])
         return chance.advice(labels, answers, self.dataset.classes, self.dataset.order)
 
@@ -140,6 +167,7 @@ def evaluate(
     requests: int = 0,
     ranks: int = RANKS,
     resume: Path | None = None,
+    ports: Ports = DEFAULT,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Measure a network on a dataset. The result does not depend on timing or the number of requests.
@@ -154,6 +182,7 @@ def evaluate(
         ranks: How many classes of each picture to keep.
         resume: File for the answers so far, continued if it is of the same network, dataset and settings, and
             removed in the end.
+        ports: What the IR leaves open of its input and output.
         progress: Called with the number of pictures done and of all.
 
     Raises:
@@ -163,8 +192,11 @@ def evaluate(
     from omz.accuracy.progress import open_progress
     from omz.inference.pipeline import Pipeline
 
-    classifier = _load(xml, dataset, prepare, device, precision)
+    classifier = _load(xml, dataset, prepare, device, precision, ports)
     _check_labels(classifier, dataset)
+    if dataset.multi_label:
+        classifier = _scoring_all(classifier)
+        ranks = classifier.output.numbers
     pipeline = Pipeline(classifier, requests=requests, top_k=max(ranks, 1))
     pipeline.warm_up()
     problems: list[Problem] = []
@@ -194,13 +226,30 @@ def evaluate(
     return report
 
 
-def input_shape(xml: Path, *, layout: str = "", shape: Sequence[int] = ()) -> PictureInput:
+def _scoring_all(classifier: Classifier) -> Classifier:
+    """Return a classifier that gives each class a score of its own, so that the scores of pictures can be compared.
+
+    Raises:
+        InferenceError: The network gives none.
+    """
+    from dataclasses import replace
+
+    if classifier.output.kind == "classes":
+        raise InferenceError(
+            f"{classifier.path}: names classes, and has no score for each; pictures of several classes cannot be "
+            "measured with it"
+        )
+    if classifier.output.kind == "logits":  # a softmax would make each depend on the others
+        return replace(classifier, output=replace(classifier.output, kind="independent"))
+    return classifier
+
+
+def input_shape(xml: Path, ports: Ports = DEFAULT) -> PictureInput:
     """Return what pictures an IR takes.
 
     Args:
         xml: Of the IR.
-        layout: See :func:`omz.inference.picture_input.picture_input`.
-        shape: That the input shall have; () for that of the IR.
+        ports: What it leaves open.
 
     Raises:
         InferenceError: The IR cannot be read, or takes no pictures of one size.
@@ -214,11 +263,16 @@ def input_shape(xml: Path, *, layout: str = "", shape: Sequence[int] = ()) -> Pi
     if Path(xml).suffix != ".xml" and Path(xml).is_file():
         raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
-    return picture_input(read_network(ov.Core(), path), path, layout=layout, shape=shape)
+    return picture_input(read_network(ov.Core(), path), path, layout=ports.layout, shape=ports.shape)
 
 
 def _load(
-    xml: Path, dataset: Dataset, prepare: Preparation, device: str | DeviceOptions, precision: str
+    xml: Path,
+    dataset: Dataset,
+    prepare: Preparation,
+    device: str | DeviceOptions,
+    precision: str,
+    ports: Ports,
 ) -> Classifier:
     from dataclasses import replace
 
@@ -229,8 +283,10 @@ def _load(
     if precision:
         options = replace(options, precision=precision)
     # the preparation has the last word on size and, where it normalizes, on values
-    inputs = InputOptions(resize_type="standard", prepared=prepare.normalized)
-    classifier = load_classifier(xml, options, inputs)
+    inputs = InputOptions(
+        ports.layout, resize_type="standard", prepared=prepare.normalized, shape=ports.shape
+    )
+    classifier = load_classifier(xml, options, inputs, output=ports.output)
     if not classifier.numbered:
         return classifier
     names = dataset.classes.names
@@ -244,7 +300,7 @@ def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
     Raises:
         InferenceError: The dataset has a class that the network has not.
     """
-    highest = max((sample.label for sample in dataset.samples), default=0)
+    highest = max((max(sample.labels or (sample.label,)) for sample in dataset.samples), default=0)
     if classifier.output.classes is not None and highest >= classifier.output.classes:
         raise InferenceError(
             f"{classifier.path}: has {classifier.output.classes} classes; dataset {dataset.name!r} has class "
@@ -294,8 +350,10 @@ def _report(
     strange: dict[str, list[Path]] = {}
     for place, sample in enumerate(dataset.samples):
         if place in kept.answers:
-            ranking, score = kept.answers[place]
-            predictions.append(Answer(sample.path, sample.label, ranking, score))
+            ranking, scores = kept.answers[place]
+            predictions.append(
+                Answer(sample.path, sample.label, ranking, scores, sample.labels or frozenset())
+            )
             facts = peculiar[sample.path] if sample.path in peculiar else picture_facts(sample.path)
             for fact in facts:
                 strange.setdefault(fact, []).append(sample.path)
@@ -310,4 +368,5 @@ def _report(
         peculiar={fact: tuple(paths) for fact, paths in sorted(strange.items())},
         seconds=seconds,
         measured=measured,
+        output=classifier.output,
     )

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
+from omz.accuracy.metrics import average_precision
 from omz.errors import InferenceError
 from omz.inference.proportion import Proportion
-from omz.zoo.metrics import Accuracy, AccuracyPerClass, ClassScore
+from omz.zoo.metrics import Accuracy, AccuracyPerClass, ClassScore, MeanAveragePrecision
 
 if TYPE_CHECKING:
     from omz.accuracy.evaluation import Report
@@ -101,17 +104,71 @@ def measures(*types: str) -> Callable[[Measure], Measure]:
 def figures_of(metrics: Iterable[Metric], report: Report) -> tuple[Figure, ...]:
     """Return what the metrics give, and before them top-1, and top-5 where there are more classes than that.
 
+    Where pictures may have several classes, the mean average precision takes the place of all but itself.
+
     Raises:
         InferenceError: A metric is of a class that the network has not.
     """
     asked = list(metrics)
+    if report.multi_label:
+        return _multi_label(asked, report)
     plain = {metric.top_k: metric for metric in asked if isinstance(metric, Accuracy)}
     for k in (1, TOP_5) if len(report.labels) > TOP_5 and _ranked(report) >= TOP_5 else (1,):
         plain.setdefault(k, Accuracy(top_k=k))
     others = [metric for metric in asked if not isinstance(metric, Accuracy)]
-    return tuple(
-        _MEASURES[metric.type](metric, report) for metric in (*(plain[k] for k in sorted(plain)), *others)
+    wanted = [*(plain[k] for k in sorted(plain)), *others]
+    ranks = report.output.ranks
+    possible = [metric for metric in wanted if ranks is None or getattr(metric, "top_k", 1) <= ranks]
+    figures = [_MEASURES[metric.type](metric, report) for metric in possible]
+    if len(possible) < len(wanted):
+        missing = sorted({getattr(metric, "top_k", 1) for metric in wanted if metric not in possible})
+        told = " and ".join(f"top-{k}" for k in missing)
+        named = "its best class" if ranks == 1 else f"its {ranks} best classes"
+        note = f"{told} is not measured: the network names {named} alone"
+        figures[0] = replace(figures[0], note=note)
+    return tuple(figures)
+
+
+def _multi_label(asked: Sequence[Metric], report: Report) -> tuple[Figure, ...]:
+    fitting = [metric for metric in asked if isinstance(metric, MeanAveragePrecision)]
+    figure = _mean_average_precision(fitting[0] if fitting else MeanAveragePrecision(), report)
+    if left_out := [metric.type for metric in asked if metric not in fitting]:
+        note = f"not measured, for pictures have several classes each: {', '.join(dict.fromkeys(left_out))}"
+        figure = replace(figure, note="; ".join(filter(None, [figure.note, note])))
+    return (figure,)
+
+
+@measures("mean_average_precision")
+def _mean_average_precision(metric: MeanAveragePrecision, report: Report) -> Figure:
+    """Take the mean of the average precision of each class that holds for a picture at least."""
+    if not report.multi_label:
+        raise InferenceError("mean_average_precision: needs a list that gives all classes of each picture")
+    shape = (len(report.predictions), len(report.labels))
+    held, scores = np.zeros(shape, bool), np.zeros(shape)
+    for place, answer in enumerate(report.predictions):
+        held[place, sorted(answer.labels)] = True
+        scores[place, list(answer.ranking)] = answer.scores
+    parts = tuple(
+        Part(
+            index,
+            label,
+            average_precision(held[:, index], scores[:, index]),
+            int(held[:, index].sum()),
+            metric.reference_of(label),
+        )
+        for index, label in enumerate(report.labels)
+        if held[:, index].any()
     )
+    if not parts:
+        raise InferenceError("mean_average_precision: no class holds for any of the pictures")
+    empty = len(report.labels) - len(parts)
+    note = (
+        f"{empty} of {len(report.labels)} classes hold for no picture and are not in the mean"
+        if empty
+        else ""
+    )
+    mean = sum(part.value for part in parts) / len(parts)
+    return Figure(metric.type, metric.type, mean, metric.reference_of_all, parts=parts, note=note)
 
 
 @measures("accuracy")

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from omz.inference.proportion import Proportion
 
 
@@ -25,6 +28,27 @@ class Confusion:
     label: int
     answer: int
     count: int
+
+
+def average_precision(held: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
+    """Return the average precision of one class: the mean of the precision at each picture that it holds for.
+
+    Pictures are taken by falling scores, those of equal scores together: the sum over these steps of precision times
+    the growth of recall. This is what scikit-learn's ``average_precision_score`` computes.
+
+    Args:
+        held: (pictures,), whether the class holds; for one at least.
+        scores: (pictures,), the network's.
+
+    >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))
+    0.8333333333333333
+    """
+    order = np.argsort(-scores, kind="stable")
+    right = np.cumsum(held[order])
+    last = np.append(np.diff(scores[order]) != 0, True)  # of those of equal scores
+    precision = right[last] / (np.flatnonzero(last) + 1)
+    gained = np.diff(right[last], prepend=0) / right[-1]
+    return float(np.sum(precision * gained))
 
 
 def top_k_correct(labels: Iterable[int], rankings: Iterable[Sequence[int]], k: int) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omz.accuracy.metrics import confusions
 from omz.inference.statistics import round_to_three
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ class Result:
 def to_json(result: Result) -> dict[str, Any]:
     """Return a result as JSON values; shares are 0 to 1."""
     report = result.report
-    predictions = report.predictions
-    pairs = confusions([a.label for a in predictions], [a.ranking[0] for a in predictions], LISTED)
+    pairs = report.confusions(LISTED)
     return {
         "model": result.model,
         "ir": str(report.path),
@@ -155,8 +153,10 @@ def predictions_csv(results: Sequence[Result]) -> str:
             names = result.report.labels
             for answer in result.report.predictions:
                 best = answer.ranking[0]
+                true = sorted(answer.labels) if result.report.multi_label else [answer.label]
+                told = [" ".join(map(str, true)), ", ".join(names[index] for index in true)]
                 yield [
-                    result.model, result.precision, answer.path, answer.label, names[answer.label], best, names[best],
+                    result.model, result.precision, answer.path, *told, best, names[best],
                     "" if answer.score is None else f"{answer.score:.6g}", " ".join(map(str, answer.ranking)),
                 ]  # fmt: skip
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Kept = tuple[tuple[int, ...], float | None]  # the ranking and the best class's score
+Kept = tuple[tuple[int, ...], tuple[float, ...]]  # the ranking and the scores, which may be missing
 FLUSH_EVERY = 32  # pictures
 
 
@@ -42,11 +42,12 @@ class Progress:
     def add(self, place: int, predictions: Sequence[Prediction]) -> None:
         """Keep the answer of one sample."""
         ranking = tuple(prediction.index for prediction in predictions)
-        self.answers[place] = ranking, predictions[0].score
+        scores = tuple(one.score for one in predictions if one.score is not None)
+        self.answers[place] = ranking, scores
         if self._file is None or self._path is None:
             return
         with writing(self._path, InferenceError):
-            self._file.write(json.dumps([place, ranking, predictions[0].score]) + "\n")
+            self._file.write(json.dumps([place, ranking, scores]) + "\n")
             self._unwritten += 1
             if self._unwritten >= FLUSH_EVERY:
                 self._file.flush()
@@ -80,8 +81,8 @@ def open_progress(
     with _closing(path, file):
         with writing(path, InferenceError):
             file.write(json.dumps({"evaluation": digest}) + "\n")
-            for place, (ranking, score) in answers.items():
-                file.write(json.dumps([place, ranking, score]) + "\n")
+            for place, (ranking, scores) in answers.items():
+                file.write(json.dumps([place, ranking, scores]) + "\n")
             file.flush()
         yield Progress(answers, path, file)
 
@@ -111,7 +112,10 @@ def digest_of(classifier: Classifier, dataset: Dataset, prepare: Preparation, ra
         str(classifier.output),
         prepare.settings,
         ranks,
-        [[str(sample.path), sample.label, *_state(sample.path)] for sample in dataset.samples],
+        [
+            [str(sample.path), sample.label, sorted(sample.labels or ()), *_state(sample.path)]
+            for sample in dataset.samples
+        ],
     ]
     whole.update(json.dumps(settings).encode())
     return whole.hexdigest()
@@ -140,8 +144,9 @@ def _read(path: Path, digest: str, samples: int) -> dict[int, Kept]:
     answers: dict[int, Kept] = {}
     for line in lines[1:]:
         match _parsed(line):
-            case [int(place), [int(), *_] as ranking, (float() | None) as score] if 0 <= place < samples:
-                answers[place] = tuple(ranking), score
+            case [int(place), [int(), *_] as ranking, [*scores]] if 0 <= place < samples:
+                if len(scores) in (0, len(ranking)) and all(isinstance(one, int | float) for one in scores):
+                    answers[place] = tuple(ranking), tuple(map(float, scores))
     return answers
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from omz.accuracy.figures import ROUNDING
-from omz.accuracy.metrics import confusions, worst_classes
+from omz.accuracy.metrics import worst_classes
 from omz.accuracy.output import LISTED
 from omz.command import printable, shortened
 from omz.inference.statistics import three_digits
@@ -85,6 +85,8 @@ def _title(figure: Figure) -> str:
     """Return a name that leaves room for the other columns."""
     if figure.type == "accuracy":
         return f"top-{figure.top_k}"
+    if figure.type == "mean_average_precision":
+        return "mAP"
     mean = ", mean" if figure.parts else ""
     return printable(shortened(figure.name.removeprefix("classification_"), 30)) + mean
 
@@ -103,8 +105,7 @@ def _print_parts(out: Console, figure: Figure) -> None:
 
 
 def _print_errors(out: Console, report: Report) -> None:
-    predictions, names = report.predictions, report.labels
-    pairs = confusions([a.label for a in predictions], [a.ranking[0] for a in predictions], LISTED)
+    names, pairs = report.labels, report.confusions(LISTED)
     if not pairs:
         return
     out.print("\nworst classes (top-1)", style="bold")

@@ -15,6 +15,7 @@ from omz.zoo.selection import add_root_argument
 
 if TYPE_CHECKING:
     from omz.inference.classifier import InputOptions
+    from omz.inference.ports import Ports
 
 #: In flight at a time; no device has use for so many.
 MAX_REQUESTS = 1024
@@ -89,6 +90,13 @@ def add_network_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--output_name", default="", metavar="NAME", help="which output to take, of a model that has several"
     )
+
+
+def ports(args: argparse.Namespace) -> Ports:
+    """Return what the command line says of the network's input and output."""
+    from omz.inference.ports import Ports
+
+    return Ports(args.layout, args.input_shape, args.output_name)
 
 
 def add_listing_arguments(group: argparse._ActionsContainer) -> None:

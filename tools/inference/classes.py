@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from omz.errors import InferenceError
+from omz.inference.ports import DEFAULT, Ports
 from omz.zoo.class_list import ClassList
-
-if TYPE_CHECKING:
-    from omz.inference.classifier import InputOptions
 
 
 def network_classes(
     xml: str | Path,
     labels: str | Path | Sequence[str] | None = None,
     *,
-    inputs: InputOptions | None = None,
-    output: str = "",
+    ports: Ports = DEFAULT,
 ) -> ClassList:
     """Read which classes a network tells apart, without compiling it.
 
     Args:
         xml: Of the IR.
         labels: Label file, name of a label list or the names themselves; by default those of the IR, if it has any.
-        inputs: The layout and shape of the input, for a network that leaves them open.
-        output: Name of the output, for a network that has several.
+        ports: What the IR leaves open.
 
     Raises:
         InferenceError: The IR or the labels cannot be used.
@@ -39,7 +34,9 @@ def network_classes(
     if Path(xml).suffix != ".xml" and Path(xml).is_file():
         raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
-    read = read_classifier(ov.Core(), path, inputs or InputOptions(), labels, output)
+    read = read_classifier(
+        ov.Core(), path, InputOptions(ports.layout, shape=ports.shape), labels, ports.output
+    )
     if read.output.classes is None:
         raise InferenceError(f"{path}: names classes, and does not tell of how many. Give their --labels")
     return ClassList.of_network(read.labels, read.output.classes)

@@ -56,14 +56,24 @@ class ClassScore(_Settings):
     reference: References = None
 
 
+class MeanAveragePrecision(_Settings):
+    """The mean over classes of their average precision, where pictures may have several classes each."""
+
+    type: Literal["mean_average_precision"] = "mean_average_precision"
+    reference: References = None
+
+
 METRIC_TYPES = (
     "accuracy",
     "accuracy_per_class",
     "classification_f1-score",
     "classification_precision",
     "classification_recall",
+    "mean_average_precision",
 )
-Metric = Annotated[Accuracy | AccuracyPerClass | ClassScore, Field(discriminator="type")]
+Metric = Annotated[
+    Accuracy | AccuracyPerClass | ClassScore | MeanAveragePrecision, Field(discriminator="type")
+]
 
 
 def _metric_list(value: object) -> object:

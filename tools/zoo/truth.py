@@ -50,7 +50,7 @@ def read_truth(path: Path, classes: ClassList, label_order: str = "") -> Truth:
     told = orders.assumed(classes, orders.wnids_told(rows, label_order))
     notes = [] if told is classes else [orders.assumption(told)]
     order, note = orders.find_order(rows, told, path, label_order)
-    class_of = _classifier(path, told, order)
+    class_of = class_finder(path, told, order)
     labels: dict[str, int] = {}
     first: dict[str, Row] = {}
     for row in rows:
@@ -64,8 +64,14 @@ def read_truth(path: Path, classes: ClassList, label_order: str = "") -> Truth:
     return Truth(path, labels, told, order, tuple(filter(None, [*notes, note])))
 
 
-def _classifier(where: Path, classes: ClassList, order: str) -> Callable[[Row], int]:
-    """Return what gives a row's class as its place in the network's list."""
+def class_finder(where: Path, classes: ClassList, order: str) -> Callable[[Row], int]:
+    """Return what gives a row's class as its place in the network's list.
+
+    Args:
+        where: The list, for messages.
+        classes: Those of the network.
+        order: Name of the class list that indexes follow; '' for the network's own.
+    """
     labels = classes.labels
     by_index = orders.mapping(load_labels(order), labels) if order else {n: n for n in range(len(labels))}
     names = by_name(labels)

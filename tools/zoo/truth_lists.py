@@ -41,29 +41,38 @@ def read_list(path: Path) -> list[Row]:
     Raises:
         InferenceError: The file is too large, not text or empty, or a line is malformed; names the line.
     """
-    content = read_bounded(path, MAX_LIST_BYTES, "list of pictures and classes", InferenceError)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InferenceError(f"{path}: line {line}: is not UTF-8 text") from error
+    text = list_text(path)
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _lines(path, text)
     if not rows:
         raise InferenceError(f"{path}: holds no line '<picture> <class index>'")
     return rows
 
 
+def list_text(path: Path) -> str:
+    """Return the text of a list.
+
+    Raises:
+        InferenceError: The file is too large, or not UTF-8.
+    """
+    content = read_bounded(path, MAX_LIST_BYTES, "list of pictures and classes", InferenceError)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InferenceError(f"{path}: line {line}: is not UTF-8 text") from error
+
+
 def _lines(path: Path, text: str) -> list[Row]:
     rows = []
     for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or _is_comment(line):
+        if not line.strip() or is_comment(line):
             continue
         picture, label = _parts(line.strip())
         if not picture or (_NUMBER.fullmatch(label) and not _INDEX.fullmatch(label)):
             raise InferenceError(
                 f"{path}: line {number}: expected '<picture> <class index>', got {line[:80]!r}"
             )
-        rows.append(Row(_plain(picture), _label(label), number))
+        rows.append(Row(plain_name(picture), plain_label(label), number))
     return rows
 
 
@@ -79,7 +88,7 @@ def _parts(line: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", "")
 
 
-def _is_comment(line: str) -> bool:
+def is_comment(line: str) -> bool:
     """Tell whether a line is a comment: '#1.png 7' and '# 1.png 7' are pictures, '# those of class 7' is none."""
     if not line.startswith("#"):
         return False
@@ -101,17 +110,19 @@ def _csv_rows(path: Path, text: str) -> list[Row]:
                 raise InferenceError(
                     f"{path}: line {reader.line_num}: expected '<picture>,<class>', got {','.join(cells)[:80]!r}"
                 )
-            rows.append(Row(_plain(cells[0]), _label(cells[1].strip()), reader.line_num))
+            rows.append(Row(plain_name(cells[0]), plain_label(cells[1].strip()), reader.line_num))
     except csv.Error as error:
         raise InferenceError(f"{path}: line {reader.line_num}: {error}") from error
     return rows
 
 
-def _plain(picture: str) -> str:
+def plain_name(picture: str) -> str:
+    """Return the name of a picture as it stands in a list, without a leading ``./``."""
     return picture.strip().removeprefix("./")
 
 
-def _label(text: str) -> int | str:
+def plain_label(text: str) -> int | str:
+    """Return a class as it stands in a list: an index, a wnid or a name."""
     if _INDEX.fullmatch(text):
         return int(text)
     wnid = _WNID_FIRST.match(text)
