@@ -240,8 +240,8 @@ def _print_figures(out: Console, variants: Sequence[Variant]) -> None:
         table.add_row(
             variant.precision,
             f"{variant.size / 1000:.0f} kB",
-            f"{100 * accuracy.top1:.2f} %" if accuracy else "-",
-            " - ".join(f"{100 * bound:.2f}" for bound in accuracy.interval) if accuracy else "-",
+            f"{100 * accuracy.value:.2f} %" if accuracy else "-",
+            " - ".join(f"{100 * bound:.2f}" for bound in accuracy.interval or ()) if accuracy else "-",
             f"{three_digits(speed.latency.percentiles['p50'])} ms",
             three_digits(speed.throughput),
             f"{', '.join(speed.devices)} {'i8, ' if variant.quantization else ''}{speed.executed_as}",

@@ -147,9 +147,7 @@ def _truth(args: argparse.Namespace) -> GroundTruth | None:
 
     if not args.ground_truth:
         return None
-    classes = network_classes(
-        args.model, args.labels, inputs=arguments.input_options(args), output=args.output_name
-    )
+    classes = network_classes(args.model, args.labels, ports=arguments.network_ports(args))
     return find_truth(args.ground_truth, classes, args.label_order)
 
 

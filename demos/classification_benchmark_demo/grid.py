@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.demos.common.drawing import MAX_TILES, SheetItem, contact_sheet, percent
-from omz.demos.common.text import none_above
 from omz.errors import ZooError
 from omz.inference.images import Image
-from omz.inference.ranking import THRESHOLD
+from omz.inference.ranking import THRESHOLD, none_above
 from omz.inference.resizing import with_channels
 from omz.inference.statistics import three_digits
 

@@ -201,7 +201,7 @@ class _Session:
 
     def _render(self, outcome: Outcome) -> bool:
         from omz.demos.common.drawing import annotate
-        from omz.demos.common.text import none_above
+        from omz.inference.ranking import none_above
 
         limit = self._args.output_limit
         stores = self._writer is not None and (not limit or self._stored < limit)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from omz.console import BAR, bar
-from omz.inference.ranking import Prediction
+from omz.inference.ranking import Prediction, none_above
 from omz.inference.statistics import PERCENTILES, LatencySummary, histogram, three_digits
 
 if TYPE_CHECKING:
@@ -42,15 +42,6 @@ def print_predictions(
         out.print(f"  {rank:>2}  {score:>14}  {middle}  {prediction.label}", style=style, soft_wrap=True)
     if not predictions and threshold is not None:
         out.print(f"  {none_above(threshold)}", style="dim")
-
-
-def none_above(threshold: float) -> str:
-    """Say that no class has a score above the threshold.
-
-    >>> none_above(0.5)
-    'none above 0.5'
-    """
-    return f"none above {threshold:g}"
 
 
 def latency_table(summaries: Mapping[str, LatencySummary], title: str) -> Table:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omz import console
-from omz.demos.common import drawing, options, text
+from omz.demos.common import drawing, options
 from omz.errors import InferenceError
 from omz.inference import arguments, ranking, statistics
 from omz.inference.output import Output
@@ -19,7 +19,7 @@ from omz.inference.ranking import probabilities, rank
 from omz.inference.statistics import Samples, Spread, StageLatencies, Timing, histogram, three_digits
 
 
-@pytest.mark.parametrize("module", [statistics, console, drawing, text, options, arguments, ranking])
+@pytest.mark.parametrize("module", [statistics, console, drawing, options, arguments, ranking])
 def test_examples_in_docstrings_hold(module):
     results = doctest.testmod(module)
     assert results.attempted

@@ -287,7 +287,7 @@ def test_accuracy_is_that_of_the_evaluation(converted: Path) -> None:
     (variant,) = findings.variants
     assert variant.accuracy
     assert (variant.accuracy.images, variant.accuracy.problems) == (360, 0)
-    assert variant.accuracy.top1 == 355 / 360  # what training reported, to the picture
+    assert variant.accuracy.value == 355 / 360  # what training reported, to the picture
     assert [figure.value for figure in variant.accuracy.figures] == [355 / 360, 1.0]
     assert variant.accuracy.interval == pytest.approx((0.9679, 0.9940), abs=1e-4)
 

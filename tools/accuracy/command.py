@@ -21,7 +21,9 @@ from omz.files import check_writable, write_output
 from omz.inference.arguments import (
     add_device_argument,
     add_labels_argument,
+    add_network_arguments,
     add_requests_argument,
+    network_ports,
 )
 from omz.inference.choice import add_choice_arguments, choices, tree
 from omz.inference.devices import PRECISIONS as EXECUTION_PRECISIONS
@@ -71,6 +73,7 @@ def build_parser() -> Parser:
         help="take N pictures at random, or N%% of them",
     )  # fmt: skip
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)")
+    add_network_arguments(parser.add_argument_group("where the IR leaves it open"))
     group = parser.add_argument_group("inference")
     add_device_argument(group, "-td", "--target_devices")
     group.add_argument(
@@ -266,6 +269,7 @@ def _dataset(network: Network, evaluation: Evaluation | None, args: argparse.Nam
         definitions=args.definitions,
         subsample=args.subsample,
         seed=args.seed,
+        ports=network_ports(args),
     )
     return asked_for(found, evaluation)
 
@@ -284,7 +288,7 @@ def _measure(
     from omz.accuracy.text import problem_lines
 
     resume = args.resume and args.resume / f"{name}-{precision}.jsonl"
-    preparation = preparation_for(xml, evaluation, args.config or CONFIG_FILE)
+    preparation = preparation_for(xml, evaluation, args.config or CONFIG_FILE, network_ports(args))
     with _progress_bar(f"{name} {precision}", args.quiet) as progress:
         report = evaluate(
             xml,
@@ -295,6 +299,7 @@ def _measure(
             requests=args.num_infer_requests,
             ranks=max(RANKS, evaluation.ranks if evaluation else 0),
             resume=resume,
+            ports=network_ports(args),
             progress=progress,
         )
     for line in problem_lines(report):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
+from omz.inference.ports import DEFAULT, Ports
 
 if TYPE_CHECKING:
     from omz.accuracy.datasets import Dataset
@@ -48,6 +49,7 @@ def dataset_of(
     definitions: Path | None = None,
     subsample: Callable[[int], int] = lambda total: 0,
     seed: int = 0,
+    ports: Ports = DEFAULT,
 ) -> Dataset | None:
     """Return the labelled pictures that a network is measured on.
 
@@ -61,6 +63,7 @@ def dataset_of(
         definitions: File of dataset definitions, in place of the toolkit's.
         subsample: Gives how many pictures to take, of how many there are; 0 for what the definition says, else all.
         seed: Of their choice.
+        ports: What the IR leaves open of its input and output.
 
     Returns:
         None where no source is given, and none comes with the toolkit.
@@ -73,11 +76,11 @@ def dataset_of(
     from omz.accuracy.definitions import load_definition
     from omz.inference.classes import network_classes
 
-    classes = network_classes(network.most_exact, labels) if labels else None
+    classes = network_classes(network.most_exact, labels, ports=ports) if labels else None
     if evaluation is None:
         if source is None:
             return None
-        classes = classes or network_classes(network.most_exact)
+        classes = classes or network_classes(network.most_exact, ports=ports)
         dataset = open_pictures(source, classes, label_order=label_order, annotations=annotations)
         return take(dataset, subsample(len(dataset.samples)), seed)
     definition = load_definition(evaluation.dataset, definitions, evaluation.own)
@@ -89,7 +92,7 @@ def dataset_of(
     dataset = open_dataset(
         definition,
         source,
-        classes=classes or classes_of(definition, network.most_exact),
+        classes=classes or classes_of(definition, network.most_exact, ports),
         label_order=label_order,
         annotations=annotations,
     )
@@ -116,7 +119,10 @@ def asked_for(dataset: Dataset | None, evaluation: Evaluation | None, option: st
 
 
 def preparation_for(
-    xml: Path, evaluation: Evaluation | None, config: Path | str = CONFIG_FILE
+    xml: Path,
+    evaluation: Evaluation | None,
+    config: Path | str = CONFIG_FILE,
+    ports: Ports = DEFAULT,
 ) -> Preparation:
     """Return what makes a picture file the input of an IR: as the zoo says, or as the IR does.
 
@@ -128,4 +134,4 @@ def preparation_for(
     from omz.inference.recorded import preparation_of
 
     steps = evaluation.steps if evaluation else None
-    return preparation_of(xml, input_shape(xml), steps, f"as {config} says")
+    return preparation_of(xml, input_shape(xml, ports), steps, f"as {config} says")

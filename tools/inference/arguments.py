@@ -92,7 +92,7 @@ def add_network_arguments(group: argparse._ActionsContainer) -> None:
     )
 
 
-def ports(args: argparse.Namespace) -> Ports:
+def network_ports(args: argparse.Namespace) -> Ports:
     """Return what the command line says of the network's input and output."""
     from omz.inference.ports import Ports
 

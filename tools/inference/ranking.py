@@ -50,6 +50,15 @@ class Prediction:
         return f"{100 * self.score:.{decimals}f} %" if self.share else f"{self.score:.6g}"
 
 
+def none_above(threshold: float) -> str:
+    """Say that no class has a score above the threshold.
+
+    >>> none_above(0.5)
+    'none above 0.5'
+    """
+    return f"none above {threshold:g}"
+
+
 def probabilities(scores: NDArray[Any]) -> NDArray[np.float32]:
     """Return logits (N,) as probabilities: unchanged if they are such already, else their softmax.
 

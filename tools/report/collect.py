@@ -122,7 +122,7 @@ def find_dataset(
     dataset = open_dataset(
         definition,
         options.dataset,
-        classes=classes_of(definition, next(iter(irs.values()))),
+        classes=classes_of(definition, next(iter(irs.values())), options.ports),
         annotations=options.annotations,
         label_order=options.label_order,
     )
@@ -177,10 +177,11 @@ def accuracy(
     report = evaluate(
         xml,
         dataset,
-        preprocessing_of(evaluation.steps, input_shape(xml)),
+        preprocessing_of(evaluation.steps, input_shape(xml, options.ports)),
         device=options.device,
         precision=options.infer_precision,
         ranks=max(RANKS, evaluation.ranks),
+        ports=options.ports,
     )
     figures = figures_of(metrics, report)
     notes = (*dataset.notes, *(figure.note for figure in figures if figure.note))
@@ -227,13 +228,22 @@ def classify_samples(
         InferenceError: Not one picture can be decoded.
     """
     from omz.inference.classification import classify
+    from omz.inference.classifier import InputOptions
     from omz.inference.devices import DeviceOptions
 
     if not pictures:
         return [], {}
     device = DeviceOptions(options.device, precision=options.infer_precision)
     answers = {
-        precision: classify(xml, pictures, device=device, top_k=TOP_K, keep_images=True)
+        precision: classify(
+            xml,
+            pictures,
+            device=device,
+            top_k=TOP_K,
+            input_options=InputOptions(options.ports.layout, shape=options.ports.shape),
+            output=options.ports.output,
+            keep_images=True,
+        )
         for precision, xml in irs.items()
     }
     samples, skipped = [], {}
@@ -243,7 +253,7 @@ def classify_samples(
             skipped[name] = row[0].error.removeprefix(f"{row[0].source}: ")
         else:
             tops = {precision: answer.top for precision, answer in zip(answers, row, strict=True)}
-            samples.append(Sample(name, image, tops))
+            samples.append(Sample(name, image, tops, row[0].kind))
     return samples, skipped
 
 

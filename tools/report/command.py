@@ -11,7 +11,7 @@ from omz.accuracy.arguments import add_list_arguments
 from omz.command import SUCCESS, add_common_arguments, positive_number, run
 from omz.errors import UsageError, ZooError
 from omz.files import check_writable
-from omz.inference.arguments import add_input_argument
+from omz.inference.arguments import add_input_argument, add_network_arguments, network_ports
 from omz.parser import Parser
 from omz.redaction import redacted
 from omz.zoo import selection
@@ -78,6 +78,7 @@ def build_parser() -> Parser:
         metavar="S",
         help="seconds for each measurement, two for each precision (default: 3)",
     )
+    add_network_arguments(parser)
     parser.add_argument("--models_root", type=Path, metavar="DIR", help="folder of descriptors")
     add_common_arguments(parser)
     return parser
@@ -117,6 +118,7 @@ def _run(args: argparse.Namespace) -> int:
             annotations=args.annotations,
             label_order=args.label_order,
             subsample=args.subsample,
+            ports=network_ports(args),
         ),
     )
     write(output, render(findings, commands(findings, args)))

@@ -40,7 +40,8 @@ class Accuracy:
     """What was measured on labelled pictures.
 
     Attributes:
-        figures: Top-1 first, each with the published figure where there is one.
+        figures: Top-1 first, or the mean average precision where pictures may have several classes; each with the
+            published figure where there is one.
         images: How many pictures were counted.
         problems: How many more are missing or cannot be read.
         dataset: What they are of.
@@ -56,15 +57,20 @@ class Accuracy:
     advice: str = ""
 
     @property
-    def top1(self) -> float:
-        """The share of pictures whose true class is the best."""
+    def name(self) -> str:
+        """Of the first figure, in a word."""
+        return "top-1" if self.figures[0].top else "mAP"
+
+    @property
+    def value(self) -> float:
+        """The first figure: the share of pictures whose true class is the best, or the mean average precision."""
         return self.figures[0].value
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % confidence interval of :attr:`top1`."""
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of :attr:`value`; None where it has none."""
         top = self.figures[0].top
-        return top.interval if top else (0.0, 1.0)
+        return top.interval if top else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +101,19 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture, and the best classes by precision."""
+    """A picture, and the best classes by precision.
+
+    Attributes:
+        name: Of its file.
+        image: (height, width, 3), uint8, BGR.
+        top: The classes, best first; where several may hold, those above the threshold, which may be none.
+        kind: What the network's numbers are; see :mod:`omz.converter.outputs`.
+    """
 
     name: str
     image: Image = field(repr=False)
     top: dict[str, Sequence[Prediction]]
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,15 +75,15 @@ def _lead(title: str, findings: Findings) -> str:
     text = f"{title}. {fast.precision} runs at {gain:.2f} times the throughput of {exact.precision}"
     text += f", at {fast.size / exact.size:.2f} times its size"
     if fast.accuracy and exact.accuracy:
-        gained = 100 * (fast.accuracy.top1 - exact.accuracy.top1)
-        text += "; its top-1 is "
+        gained = 100 * (fast.accuracy.value - exact.accuracy.value)
+        text += f"; its {exact.accuracy.name} is "
         text += (
             f"{abs(gained):.2f} points {'higher' if gained > 0 else 'lower'}"
             if round(gained, 2)
             else "the same"
         )
-        low, high = exact.accuracy.interval
-        if round(gained, 2) and low <= fast.accuracy.top1 <= high:
+        interval = exact.accuracy.interval
+        if round(gained, 2) and interval and interval[0] <= fast.accuracy.value <= interval[1]:
             text += ", which is within the confidence interval"
     return f"{text}."
 
@@ -93,7 +93,8 @@ def _tiles(findings: Findings) -> Html:
     quick = min(findings.variants, key=lambda one: one.median_ms)
     tiles = []
     if exact.accuracy:
-        tiles.append((f"Top-1, {exact.precision}", percent(exact.accuracy.top1)))
+        name = exact.accuracy.name
+        tiles.append((f"{name[:1].upper()}{name[1:]}, {exact.precision}", percent(exact.accuracy.value)))
     elif (published := findings.model.specification) and published.top1 is not None:
         tiles.append(("Top-1, published", f"{published.top1:g} %"))
     tiles += [

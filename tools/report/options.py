@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from omz.inference.ports import DEFAULT, Ports
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -24,6 +26,7 @@ class Options:
         annotations: The list of these pictures and their classes; None to look for it.
         label_order: The class list that its indexes follow; '' to find out.
         subsample: So many of them, by lot; 0 for all.
+        ports: What the IRs leave open of their input and output.
     """
 
     model_dir: Path = Path()
@@ -37,3 +40,4 @@ class Options:
     annotations: Path | None = None
     label_order: str = ""
     subsample: int = 0
+    ports: Ports = DEFAULT

@@ -72,6 +72,8 @@ def _title(figure: Figure) -> str:
     """Return the name of a figure in words; that of a class in it is a stranger's."""
     if figure.type == "accuracy":
         return f"Top-{figure.top_k}"
+    if figure.type == "mean_average_precision":
+        return "Mean average precision"
     name = shortened(figure.name.removeprefix("classification_").replace("_", " "), 40)
     return f"{name[:1].upper()}{name[1:]}{', mean of the classes' if figure.parts else ''}"
 
@@ -99,8 +101,8 @@ def figure_note(findings: Findings) -> Html:
     accuracy = findings.variants[0].accuracy
     if accuracy:
         text += (
-            f" Accuracy is that on {accuracy.images} pictures of {accuracy.dataset}, with the bounds of the 95 % "
-            "confidence interval."
+            f" Accuracy is that on {accuracy.images} pictures of {accuracy.dataset}"
+            f"{', with the bounds of the 95 % confidence interval' if accuracy.interval else ''}."
         )
         if accuracy.problems:
             text += f" {accuracy.problems} more could not be read."
@@ -117,6 +119,7 @@ def _below_published(variants: Sequence[Variant]) -> list[str]:
         for one in variants
         if one.accuracy
         and (published := one.accuracy.figures[0].reference) is not None
+        and one.accuracy.interval
         and published > one.accuracy.interval[1] + ROUNDING
     ]
 

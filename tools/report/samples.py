@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from omz.command import shortened
+from omz.inference.ranking import THRESHOLD, none_above
 from omz.report.charts import share_bar
 from omz.report.findings import Findings, Sample
 from omz.report.markup import Html, section, tag
 
 if TYPE_CHECKING:
     from omz.inference.images import Image
+    from omz.inference.ranking import Prediction
 
 MAX_NAME = 80  # letters of a class or of a file's name
+_NONE = none_above(THRESHOLD)
 _PICTURE_SIDE = 224  # pixels; twice the size at which it is shown
 
 
@@ -33,13 +37,12 @@ def samples(findings: Findings) -> Html:
 def _sample(sample: Sample) -> Html:
     name = shortened(sample.name, MAX_NAME)
     (first, *_) = tops = list(sample.top.values())
-    best = first[0]
     picture = tag(
         "img",
         src=data_uri(sample.image),
         width=112,
         height=112,
-        alt=f"Picture {name}: {shortened(best.label, MAX_NAME)}, {best.text()}",
+        alt=f"Picture {name}: {_said(sample.kind, first)}",
     )
     classes = [
         tag(
@@ -50,6 +53,8 @@ def _sample(sample: Sample) -> Html:
         )
         for place, prediction in enumerate(first)
     ]
+    if not classes:
+        classes = [tag("li", tag("span", _NONE))]
     return tag(
         "figure",
         picture,
@@ -62,14 +67,26 @@ def _sample(sample: Sample) -> Html:
 def _agreement(sample: Sample) -> str:
     """Say which precisions give another answer than the first does."""
     (_, exact), *others = sample.top.items()
+    answer = _answer(sample.kind, exact)
     differing = [
-        f"{precision} says {shortened(top[0].label, MAX_NAME)}, {top[0].text()}"
+        f"{precision} says {_said(sample.kind, top)}"
         for precision, top in others
-        if top[0].index != exact[0].index
+        if _answer(sample.kind, top) != answer
     ]
     if differing:
         return f": {'; '.join(differing)}"
     return f": the same in {' and '.join(precision for precision, _ in others)}"
+
+
+def _answer(kind: str, top: Sequence[Prediction]) -> set[int]:
+    """Return what the network answers: the best class, or where several may hold, all that do."""
+    return {one.index for one in (top if kind == "independent" else top[:1])}
+
+
+def _said(kind: str, top: Sequence[Prediction]) -> str:
+    several = kind == "independent"
+    words = [f"{shortened(one.label, MAX_NAME)}, {one.text()}" for one in (top if several else top[:1])]
+    return "; ".join(words) or _NONE
 
 
 def data_uri(image: Image) -> str:

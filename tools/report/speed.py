@@ -57,13 +57,17 @@ def _take_turns(
     irs: dict[str, Path], images: Sequence[Image], hint: str, options: Options
 ) -> dict[str, tuple[list[Rate], Classifier]]:
     """Return what each round gave, by precision."""
-    from omz.inference.classifier import load_classifier
+    from omz.inference.classifier import InputOptions, load_classifier
     from omz.inference.devices import DeviceOptions
     from omz.inference.pipeline import Pipeline
 
+    inputs = InputOptions(options.ports.layout, shape=options.ports.shape)
     device = DeviceOptions(options.device, hint=hint, precision=options.infer_precision)
     pipelines = {
-        precision: Pipeline(load_classifier(xml, device), requests=1 if hint == "latency" else 0)
+        precision: Pipeline(
+            load_classifier(xml, device, inputs, output=options.ports.output),
+            requests=1 if hint == "latency" else 0,
+        )
         for precision, xml in irs.items()
     }
     rates: dict[str, list[Rate]] = {precision: [] for precision in irs}
