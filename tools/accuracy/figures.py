@@ -113,7 +113,7 @@ def figures_of(metrics: Iterable[Metric], report: Report) -> tuple[Figure, ...]:
     if report.multi_label:
         return _multi_label(asked, report)
     plain = {metric.top_k: metric for metric in asked if isinstance(metric, Accuracy)}
-    for k in (1, TOP_5) if len(report.labels) > TOP_5 and _ranked(report) >= TOP_5 else (1,):
+    for k in (1, TOP_5) if len(report.labels) > TOP_5 else (1,):
         plain.setdefault(k, Accuracy(top_k=k))
     others = [metric for metric in asked if not isinstance(metric, Accuracy)]
     wanted = [*(plain[k] for k in sorted(plain)), *others]
@@ -173,11 +173,8 @@ def _mean_average_precision(metric: MeanAveragePrecision, report: Report) -> Fig
 
 @measures("accuracy")
 def _accuracy(metric: Accuracy, report: Report) -> Figure:
-    top, name = report.top(metric.top_k), f"accuracy@top{metric.top_k}"
-    ranked = _ranked(report)
-    short = ranked < min(metric.top_k, len(report.labels))
-    note = f"{name}: the network tells its best {ranked} alone, so that is looked at" if short else ""
-    return Figure(name, metric.type, top.value, metric.reference, top, metric.top_k, note=note)
+    top = report.top(metric.top_k)
+    return Figure(f"accuracy@top{metric.top_k}", metric.type, top.value, metric.reference, top, metric.top_k)
 
 
 @measures("accuracy_per_class")
@@ -245,11 +242,6 @@ def _macro(
         parts=parts,
         note=note,
     )
-
-
-def _ranked(report: Report) -> int:
-    """Return how many classes of a picture are known: some networks name the best alone."""
-    return max((len(answer.ranking) for answer in report.predictions), default=0)
 
 
 def _ratio(part: int, whole: int) -> float:
