@@ -112,6 +112,26 @@ def test_classes_that_are_none_are_told_with_their_line(tmp_path, text, classes,
         read_truth(written(tmp_path, text), classes)
 
 
+def test_an_order_that_has_classes_which_the_network_has_not(tmp_path):
+    few = ClassList.of_network(["goldfish", "tench"], 2)
+    assert read_truth(written(tmp_path, "a.png 0\nb.png 1\n"), few, "imagenet_2012").labels == {
+        "a.png": 1,
+        "b.png": 0,
+    }
+    with pytest.raises(
+        ClassError, match="line 1: class 2, 'great white shark' in imagenet_2012, is no class of"
+    ):
+        read_truth(written(tmp_path, "a.png 2\n"), few, "imagenet_2012")
+    with pytest.raises(
+        ClassError, match=r"line 1: class 1000; expected 0 to 999\. Does the list count from 1"
+    ):
+        read_truth(written(tmp_path, "a.png 1000\n"), few, "imagenet_2012")
+    with pytest.raises(
+        ClassError, match="--label_order imagenet_2012: has no class in common with the network"
+    ):
+        read_truth(written(tmp_path, "a.png 0\n"), PETS, "imagenet_2012")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

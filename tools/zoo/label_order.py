@@ -11,12 +11,13 @@ taken to follow the network's own order, and that is said.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from omz.errors import ClassError
-from omz.zoo.class_list import ClassList
+from omz.zoo.class_list import ClassList, by_name, normal
 from omz.zoo.labels import Label, known_lists, load_labels
 from omz.zoo.truth_lists import Row
 
@@ -36,13 +37,21 @@ _WNID = re.compile(r"n\d{8}")
 
 
 def mapping(source: Sequence[Label], target: Sequence[Label]) -> dict[int, int]:
-    """Return the index in ``target`` of each index in ``source``, by wnid, or by name where there is none."""
-    there = {label.wnid or label.name: label.index for label in target}
-    return {
-        label.index: there[label.wnid or label.name]
+    """Return the index in ``target`` of each index in ``source``, by wnid, or by name where there is none.
+
+    What has no counterpart is left out, and so is a name that several have.
+    """
+    if any(label.wnid for label in target):
+        wnids = {label.wnid: label.index for label in target}
+        return {label.index: wnids[label.wnid] for label in source if label.wnid in wnids}
+    names = by_name(target)
+    found = {
+        label.index: names[normal(label.name)][0]
         for label in source
-        if (label.wnid or label.name) in there
+        if len(names.get(normal(label.name), ())) == 1
     }
+    meant = Counter(found.values())
+    return {index: there for index, there in found.items() if meant[there] == 1}
 
 
 def orders_of(name: str) -> tuple[str, ...]:
@@ -144,7 +153,7 @@ def _told_by_folders(rows: Sequence[Row]) -> Mapping[int, str]:
     """Return the wnid of each index, from names such as ``n01440764/picture.JPEG``."""
     found: dict[int, str] = {}
     for row in rows:
-        folder = PurePosixPath(row.picture).parent.name
+        folder = row.picture.rpartition("/")[0].rpartition("/")[2]
         if isinstance(row.label, int) and _WNID.fullmatch(folder):
             found.setdefault(row.label, folder)
     return found
@@ -152,7 +161,7 @@ def _told_by_folders(rows: Sequence[Row]) -> Mapping[int, str]:
 
 def _told_by_pictures(rows: Sequence[Row]) -> Mapping[int, str]:
     """Return the wnid of each index that a well-known picture has."""
-    stems = ((row.label, PurePosixPath(row.picture).stem) for row in rows)
+    stems = ((row.label, row.picture.rpartition("/")[2].partition(".")[0]) for row in rows)
     return {
         label: KNOWN_PICTURES[stem]
         for label, stem in stems

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from omz.errors import ClassError
 from omz.zoo import label_order as orders
 from omz.zoo.class_list import ClassList, by_name, normal
-from omz.zoo.labels import load_labels
+from omz.zoo.labels import Label, load_labels
 from omz.zoo.truth_lists import OTHER, Row, read_list
 
 
@@ -47,7 +47,7 @@ def read_truth(path: Path, classes: ClassList, label_order: str = "") -> Truth:
         InferenceError: The list is malformed, or two lines contradict each other; names the line.
     """
     rows = read_list(path)
-    told = orders.assumed(classes, orders.wnids_told(rows, label_order))
+    told = classes if classes.named else orders.assumed(classes, orders.wnids_told(rows, label_order))
     notes = [] if told is classes else [orders.assumption(told)]
     order, note = orders.find_order(rows, told, path, label_order)
     class_of = class_finder(path, told, order)
@@ -73,17 +73,16 @@ def class_finder(where: Path, classes: ClassList, order: str) -> Callable[[Row],
         order: Name of the class list that indexes follow; '' for the network's own.
     """
     labels = classes.labels
-    by_index = orders.mapping(load_labels(order), labels) if order else {n: n for n in range(len(labels))}
+    own = order in ("", classes.name)
+    listed = labels if own else load_labels(order)
+    by_index = {place: place for place in range(len(labels))} if own else orders.mapping(listed, labels)
     names = by_name(labels)
 
     def class_of(row: Row) -> int:
         label = "other" if row.label == OTHER else row.label
         if isinstance(label, int):
             if label not in by_index:
-                hint = " Does the list count from 1?" if label == len(by_index) else ""
-                raise ClassError(
-                    f"{where}: line {row.line}: class {label}; expected 0 to {len(by_index) - 1}.{hint}"
-                )
+                raise ClassError(f"{where}: line {row.line}: {_unknown(label, listed, order)}")
             return by_index[label]
         found = names.get(normal(label), ())
         if row.label == OTHER and not found:
@@ -102,3 +101,10 @@ def class_finder(where: Path, classes: ClassList, order: str) -> Callable[[Row],
         return found[0]
 
     return class_of
+
+
+def _unknown(label: int, listed: Sequence[Label], order: str) -> str:
+    if label < len(listed):
+        return f"class {label}, {listed[label].name!r} in {order}, is no class of the network"
+    hint = " Does the list count from 1?" if label == len(listed) else ""
+    return f"class {label}; expected 0 to {len(listed) - 1}.{hint}"
