@@ -110,7 +110,10 @@ def _open(address: str, where: str) -> Iterator[requests.Response]:
         with session.get(
             url, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, SILENCE_SECONDS)
         ) as response:
-            target = _target(response)
+            try:
+                target = _target(response)
+            except UnicodeError as error:
+                raise InferenceError(f"{where}: redirects to what is no address") from error
             if target is None:
                 if response.status_code == 401 and "@" in urlsplit(address).netloc:
                     # cameras ask for another kind of login, which video decoders know
@@ -177,17 +180,19 @@ def _faults(where: str) -> Iterator[None]:
             ) from error
         raise InferenceError(f"{where}: connection failed: {_cause(error)}") from error
     except (high.RequestException, low.HTTPError, OSError, ValueError) as error:
-        raise InferenceError(f"{where}: {_words(str(error)) or type(error).__name__}") from error
+        raise InferenceError(f"{where}: {_cause(error)}") from error
 
 
 def _cause(error: BaseException) -> str:
-    """Return the operating system's word for what happened, if there is one down the chain."""
+    """Return the operating system's word for what happened, if there is one down the chain, else the innermost."""
     words, cause = "", error.__context__
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
             words = cause.strerror
         cause = cause.__cause__ or cause.__context__
-    return _words(words or str(error))
+    while error.args and isinstance(error.args[-1], BaseException):
+        error = error.args[-1]
+    return _words(words or str(error)) or type(error).__name__
 
 
 def _words(text: str) -> str:
