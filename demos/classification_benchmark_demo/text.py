@@ -8,6 +8,7 @@ from omz.command import printable
 from omz.console import bar
 from omz.demos.common.text import histogram_lines, latency_table
 from omz.inference.statistics import Spread, three_digits
+from omz.inference.unreadable import summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +48,7 @@ def print_report(out: Console, report: Report) -> None:
     elif report.truth:
         out.print("\nno picture is named in the ground truth", style="yellow")
     if report.unreadable:
-        out.print(f"\nnot readable: {len(report.unreadable)} (named above)", style="red")
+        out.print(f"\n{summary(len(report.unreadable))}", style="red")
 
 
 def _throughput_table(report: Report) -> Table:

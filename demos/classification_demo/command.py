@@ -16,7 +16,6 @@ from omz.command import (
     add_json_argument,
     printable,
     run,
-    shortened,
 )
 from omz.demos.common.options import resolution
 from omz.inference import arguments
@@ -134,9 +133,7 @@ def _demo(args: argparse.Namespace) -> int:
         outcomes.close()
     seconds = perf_counter() - session.began
     session.close(keep=True)
-    check_any_readable(
-        [str(outcome.error) for outcome in session.unreadable], session.frames + len(session.unreadable)
-    )
+    check_any_readable(list(session.unreadable.values()), session.frames + len(session.unreadable))
     report = session.report(classifier, pipeline, seconds)
     if args.json:
         write_json(args.json, report)
@@ -158,6 +155,7 @@ class _Session:
     ) -> None:
         from omz.console import console
         from omz.inference.statistics import Samples, StageLatencies
+        from omz.inference.unreadable import Unreadable
 
         self._args, self._window, self._writer, self._threshold = args, window, writer, threshold
         self._still = source.kind in ("image", "folder")
@@ -166,7 +164,7 @@ class _Session:
         self._listed: list[dict[str, Any]] = []
         self._classes: Counter[str] = Counter()
         self.frames = 0
-        self.unreadable: list[Outcome] = []
+        self.unreadable = Unreadable()
         self.latencies = StageLatencies()
         self.rendering = Samples()
         self.began = perf_counter()
@@ -177,9 +175,7 @@ class _Session:
         from omz.inference.classification import as_classified
 
         if outcome.error is not None or outcome.timing is None:
-            if all(outcome.source != known.source for known in self.unreadable):
-                _log.warning("%s", shortened(printable(str(outcome.error))))
-                self.unreadable.append(outcome)
+            self.unreadable.note(outcome.source, outcome.error)
             return True
         self.frames += 1
         self.latencies.add(outcome.timing)
@@ -238,7 +234,7 @@ class _Session:
             "execution_devices": classifier.execution_devices,
             "threshold": self._threshold,
             "images": self._listed,
-            "unreadable": [{"source": bad.source, "error": str(bad.error)} for bad in self.unreadable],
+            "unreadable": [{"source": source, "error": error} for source, error in self.unreadable.items()],
             "metrics": {
                 "frames": self.frames,
                 "seconds": round_to_three(seconds, digits=5),
@@ -256,6 +252,7 @@ class _Session:
         from omz.console import bar, console
         from omz.demos.common.text import latency_table
         from omz.inference.statistics import three_digits
+        from omz.inference.unreadable import summary
 
         out = self._out or console()
         if not self._still and self.frames:
@@ -275,7 +272,7 @@ class _Session:
             soft_wrap=True,
         )
         if self.unreadable:
-            out.print(f"not readable: {len(self.unreadable)} (named above)", style="red")
+            out.print(summary(len(self.unreadable)), style="red")
 
 
 if __name__ == "__main__":

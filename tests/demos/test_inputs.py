@@ -91,6 +91,22 @@ def test_class_folders(call, folder, tmp_path):
     assert "3 pictures in 2 folders" in err
 
 
+def test_many_unreadable_pictures_are_not_all_named(call, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("list.txt").write_text("".join(f"missing{n}.png\n" for n in range(5000)) + str(folder / "p1.png"))
+    began = time.process_time()
+    status, out, err = call("-i", "@list.txt", "--json", "report.json")
+    assert time.process_time() - began < 20
+    assert status == 0
+    assert err.count("No such file") == 20
+    assert "not readable: 5000 (the first 20 named above, all in --json)" in out
+    unreadable = json.loads(Path("report.json").read_text())["unreadable"]
+    assert [bad["source"] for bad in unreadable] == [f"missing{n}.png" for n in range(5000)]
+    status, _, err = call("-i", "@list.txt", "-time", 0.1, command=benchmark_demo)
+    assert status == 0
+    assert err.count("No such file") == 20
+
+
 def test_a_shells_words_are_told_of_together(call, folder, tmp_path):
     for number in range(5):
         (tmp_path / str(number)).mkdir()

@@ -102,6 +102,32 @@ def test_a_video_file_at_an_address_is_a_video(video, picture):
         server.close()
 
 
+@pytest.mark.parametrize(
+    ("playlist", "reached"),
+    [
+        ("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nx.ts\n#EXT-X-ENDLIST\n", True),
+        ("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://{path}\n#EXT-X-ENDLIST\n", False),
+        ("ffconcat version 1.0\nfile file:{path}\n", False),
+    ],
+)
+def test_a_playlist_at_an_address_reaches_no_file_here(transport_stream, tmp_path, playlist, reached):
+    (tmp_path / "x.ts").write_bytes(transport_stream)
+    server = Loopback()
+    try:
+        body = playlist.format(path=tmp_path / "x.ts").encode()
+        address = server.serve(
+            "/x.m3u8", Reply(body, headers={"Content-Type": "application/vnd.apple.mpegurl"})
+        )
+        server.serve("/x.ts", transport_stream)
+        if reached:
+            assert len(list(open_source(address))) >= 40
+        else:
+            with pytest.raises(InferenceError, match="no video that OpenCV reads"):
+                open_source(address)
+    finally:
+        server.close()
+
+
 def test_a_login_that_only_the_decoder_knows_is_left_to_it(hasty):
     head = 'HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Digest realm="x", nonce="1"\nContent-Length: 0'
     with RawServer(answer(head)) as server:

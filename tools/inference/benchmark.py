@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from omz.command import printable, shortened
+from omz.command import printable
 from omz.errors import InferenceError, ZooError
 
 if TYPE_CHECKING:
@@ -159,10 +159,11 @@ class _Measurement:
         self, pipeline: Pipeline, pictures: Pictures | Arrays, on_outcome: Callable[[Outcome], bool] | None
     ) -> None:
         from omz.inference.statistics import Samples, StageLatencies
+        from omz.inference.unreadable import Unreadable
 
         self._pipeline, self._pictures, self._on_outcome = pipeline, pictures, on_outcome
         self._first: dict[str, Outcome] = {}
-        self.unreadable: dict[str, str] = {}
+        self.unreadable = Unreadable()
         self.latencies, self.inference_latency = StageLatencies(), Samples()
         self.end_to_end: list[float] = []
         self.inference_only: list[float] = []
@@ -191,7 +192,7 @@ class _Measurement:
                 try:
                     yield frame.load()
                 except (ZooError, OSError) as error:
-                    self._note(frame.source, error)
+                    self.unreadable.note(frame.source, error)
 
         images = list(islice(readable(), count))
         if not images:
@@ -238,18 +239,13 @@ class _Measurement:
         from dataclasses import replace
 
         if outcome.error is not None or outcome.timing is None:
-            self._note(outcome.source, outcome.error or InferenceError("no result"))
+            self.unreadable.note(outcome.source, outcome.error)
             return False
         if outcome.source not in self._first:
             self._first[outcome.source] = replace(outcome, image=None)
         if timed:
             self.latencies.add(outcome.timing)
         return True
-
-    def _note(self, source: str, error: Exception) -> None:
-        if source not in self.unreadable:
-            self.unreadable[source] = str(error)
-            _log.warning("%s", shortened(printable(str(error))))
 
     def results(self) -> list[Classified]:
         """Return every picture that was classified, once, in the order of the set."""
