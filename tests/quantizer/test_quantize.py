@@ -188,8 +188,8 @@ def test_layers_are_given_back_until_little_enough_is_lost(xml, held_out, tmp_pa
         xml, blank(tmp_path), prepare, within, output=tmp_path / "mended.xml", validation=held_out
     )
     assert result.given_back
-    assert result.top1_before == 355 / 360
-    assert round(360 * result.top1) == right(result.xml, held_out) >= 355
+    assert result.value_before == 355 / 360
+    assert round(360 * result.value) == right(result.xml, held_out) >= 355
     assert info(result.xml, "omz_quantization")["given_back"] == " ".join(result.given_back)
     mended = {op.get_friendly_name(): op for op in ov.Core().read_model(result.xml).get_ops()}
     for name in result.given_back:
@@ -204,7 +204,7 @@ def test_nothing_is_written_where_too_much_is_lost(xml, trained_on, tmp_path, mo
 
     shares = iter((1.0, 0.5))
     monkeypatch.setattr(quantize.backend, "quantize_within", lambda model, *_, **__: (model, model))
-    monkeypatch.setattr(quantize, "_top1", lambda *_: next(shares))
+    monkeypatch.setattr(quantize.Judge, "__call__", lambda *_: next(shares))
     with pytest.raises(ConversionError, match=r"loses 50.00 points of top-1 on 5 pictures"):
         quantize_model(
             xml, trained_on[:5], prepare, Options(max_drop=0.01), output=tmp_path / "a" / "net.xml"

@@ -51,6 +51,18 @@ def average_precision(held: NDArray[np.bool_], scores: NDArray[np.floating]) -> 
     return float(np.sum(precision * gained))
 
 
+def mean_average_precision(held: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
+    """Return the mean of the average precision of those classes that hold for a picture at least; 0 of none.
+
+    Args:
+        held: (pictures, classes), whether a class holds for a picture.
+        scores: (pictures, classes), the network's.
+    """
+    there = np.flatnonzero(held.any(axis=0))
+    found = [average_precision(held[:, place], scores[:, place]) for place in there]
+    return sum(found) / len(found) if found else 0.0
+
+
 def top_k_correct(labels: Iterable[int], rankings: Iterable[Sequence[int]], k: int) -> int:
     """Count the pictures whose class is among the first ``k`` of their ranking (best class first)."""
     return sum(label in ranking[:k] for label, ranking in zip(labels, rankings, strict=True))

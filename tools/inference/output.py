@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,15 +73,16 @@ def choose_output(network: ov.Model, name: str, path: Path) -> str:
         InferenceError: There are several outputs and no name.
         UsageError: There is no output of that name.
     """
-    place = _place(network, name, path)
-    kinds = _recorded(network, path)
+    place = output_place(network, name, path)
+    kind = recorded_kind(network, place, path)
     for other, result in enumerate(network.get_results()):
         if other != place:
             network.remove_result(result)
-    return kinds[place] if kinds else ""
+    return kind
 
 
-def _place(network: ov.Model, name: str, path: Path) -> int:
+def output_place(network: ov.Model, name: str, path: Path) -> int:
+    """Return the place of an output among those of a network; see :func:`choose_output`."""
     places = [place for place, port in enumerate(network.outputs) if name in _names(port)]
     if len(places) == 1 or (not name and len(network.outputs) == 1):
         return places[0] if places else 0
@@ -100,16 +100,16 @@ def _names(port: ov.Output) -> list[str]:
     return [*sorted(port.names), maker, port.get_node().get_friendly_name()]
 
 
-def _recorded(network: ov.Model, path: Path) -> Sequence[str]:
-    """Return the kinds of all outputs that the IR tells, or none."""
+def recorded_kind(network: ov.Model, place: int, path: Path) -> str:
+    """Return what the IR says that the numbers of an output are, '' if it does not."""
     words = told(network, OUTPUT, PROVENANCE).split()
     if words and (len(words) != len(network.outputs) or not set(words) <= set(KINDS)):
         _log.warning(
             "%s: says of its %d outputs: %s; that is left aside, expected one of %s for each",
             path, len(network.outputs), shortened(printable(" ".join(words)), 80), ", ".join(KINDS),
         )  # fmt: skip
-        return ()
-    return words
+        return ""
+    return words[place] if words else ""
 
 
 def describe_output(network: ov.Model, recorded: str, path: Path) -> Output:

@@ -20,7 +20,11 @@ log = logging.getLogger(__name__)
 #: Of unreadable pictures; the others are counted.
 MAX_NAMED = 10
 
-Picture: TypeAlias = NDArray[Any]  # (height, width, 3), uint8 or float32
+Picture: TypeAlias = NDArray[Any]  # (height, width, channels), uint8 or float32
+#: The class of a picture, or its classes where it may have several; None where that is not known.
+Truth: TypeAlias = "int | frozenset[int] | None"
+#: An input tensor, and what is known of the pictures in it.
+Batch: TypeAlias = "tuple[NDArray[np.float32], list[Truth]]"
 #: Reads a picture and brings it to the input's size and channel order.
 Prepare: TypeAlias = Callable[[Path], Picture]
 
@@ -43,6 +47,12 @@ class Unlabelled:
 
     path: Path
     label: None = None
+
+
+def truth_of(sample: Sample) -> Truth:
+    """Return the class of a picture, or its classes."""
+    several: frozenset[int] | None = getattr(sample, "labels", None)  # of data sets that have such
+    return sample.label if several is None else several
 
 
 def readable(samples: Iterable[Sample], prepare: Prepare) -> list[Sample]:
@@ -85,7 +95,7 @@ class Batches:
 
     Args:
         samples: At least one.
-        prepare: Gives (height, width, 3).
+        prepare: Gives (height, width, channels).
         batch: Pictures in a tensor.
         layout: 'NCHW' or 'NHWC'.
     """
@@ -96,7 +106,7 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self._samples) // self._batch)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], list[int | None]]:
+    def __getitem__(self, index: int) -> Batch:
         start = index * self._batch
         inside = self._samples[start : start + self._batch]
         if index < 0 or not inside:
@@ -105,7 +115,7 @@ class Batches:
         pictures = np.stack([self._prepare(sample.path) for sample in (*inside, *filling)])
         if self._layout == "NCHW":
             pictures = pictures.transpose(0, 3, 1, 2)
-        return np.ascontiguousarray(pictures, dtype=np.float32), [sample.label for sample in inside]
+        return np.ascontiguousarray(pictures, dtype=np.float32), [truth_of(sample) for sample in inside]
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.float32], list[int | None]]]:
+    def __iter__(self) -> Iterator[Batch]:
         return (self[index] for index in range(len(self)))

@@ -23,7 +23,7 @@ from omz.command import (
 )
 from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
-from omz.inference.arguments import add_labels_argument
+from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
 from omz.inference.choice import add_choice_arguments
 from omz.parser import Parser
 from omz.quantizer.options import (
@@ -37,6 +37,7 @@ from omz.quantizer.options import (
 from omz.zoo import selection
 
 if TYPE_CHECKING:
+    from omz.inference.ports import Ports
     from omz.quantizer.calibration import Sample
     from omz.quantizer.quantize import Quantized
     from omz.quantizer.tasks import Task
@@ -72,6 +73,7 @@ def build_parser() -> Parser:
         "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
     )
     group.add_argument("--dry_run", action="store_true", help="print what would be done, do nothing")
+    add_network_arguments(parser.add_argument_group("where the IR leaves it open"))
     group = parser.add_argument_group("quantization")
     group.add_argument(
         "--subset_size", type=positive_number, default=DEFAULT_SUBSET, metavar="N",
@@ -96,7 +98,7 @@ def build_parser() -> Parser:
     )
     group.add_argument(
         "--max_drop", type=float, metavar="X",
-        help="give layers back to floating point until no more than X of top-1 is lost on the data set "
+        help="give layers back to floating point until no more than X of top-1 or mAP is lost on the data set "
         "(0.01 is one point)",
     )  # fmt: skip
     for old in ("--pot", "-p", "--python"):  # what scripts may still hand to Open Model Zoo's quantizer
@@ -155,7 +157,7 @@ def _quantize(task: Task, options: Options, args: argparse.Namespace) -> Quantiz
     check_writable(task.output, "--output")
     evaluation = evaluation_of(task.network)
     samples, validation = _pictures(task, evaluation, options, args)
-    preparation = preparation_for(task.xml, evaluation)
+    preparation = preparation_for(task.xml, evaluation, ports=network_ports(args))
     log.info("%s %s: pictures: %s", task.network.name, task.precision, preparation.told)
     return quantize_model(
         task.xml,
@@ -165,6 +167,7 @@ def _quantize(task: Task, options: Options, args: argparse.Namespace) -> Quantiz
         output=task.output,
         validation=validation,
         compress_to_fp16=task.precision.startswith("FP16"),
+        ports=network_ports(args),
         seed=args.seed,
     )
 
@@ -182,20 +185,24 @@ def _pictures(
     from omz.inference.classes import network_classes
     from omz.quantizer.pictures import find_pictures
 
-    measured = options.max_drop is not None
+    measured, ports = options.max_drop is not None, network_ports(args)
     if evaluation is None:
         if args.source is None:
             raise UsageError("give a folder of pictures with --source: the network is none of the zoo's")
         definition = Definition(name=args.source.resolve().name or str(args.source))
         # pictures are enough; which classes there are counts only where they are measured on
-        classes = network_classes(task.xml, args.labels) if measured else _classes(task.xml, args.labels)
+        find = network_classes if measured else _classes
+        classes = find(task.xml, args.labels, ports=ports)
     else:
         definition = load_definition(evaluation.dataset, args.definitions, evaluation.own)
         if args.source is None and not definition.bundled:
             raise UsageError(
                 f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --source"
             )
-        classes = network_classes(task.xml, args.labels) if args.labels else classes_of(definition, task.xml)
+        if args.labels:
+            classes = network_classes(task.xml, args.labels, ports=ports)
+        else:
+            classes = classes_of(definition, task.xml, ports)
     return find_pictures(
         definition,
         args.source,
@@ -209,13 +216,13 @@ def _pictures(
     )
 
 
-def _classes(xml: Path, labels: str | None) -> ClassList:
+def _classes(xml: Path, labels: str | None, *, ports: Ports) -> ClassList:
     """Return the classes of a network; none where its output does not tell them."""
     from omz.inference.classes import network_classes
     from omz.zoo.class_list import ClassList
 
     try:
-        return network_classes(xml, labels)
+        return network_classes(xml, labels, ports=ports)
     except InferenceError as error:
         if labels:
             raise
@@ -237,12 +244,13 @@ def _report(where: str, result: Quantized) -> None:
         result.bias_correction,
         result.seconds,
     )
-    if result.top1 is not None and result.top1_before is not None:
+    if result.value is not None and result.value_before is not None:
         log.info(
-            "%s: top-1 %.2f %%, %+.2f points",
+            "%s: %s %.2f %%, %+.2f points",
             where,
-            100 * result.top1,
-            100 * (result.top1 - result.top1_before),
+            result.measure,
+            100 * result.value,
+            100 * (result.value - result.value_before),
         )
         back = ", ".join(result.given_back) or "none"
         log.info("%s: layers given back to floating point: %s", where, back)

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import openvino as ov
 
 from omz.converter.ir import write_ir
+from omz.converter.outputs import output_kind
 from omz.errors import ConversionError, UsageError, located
 from omz.inference.network import read_network
+from omz.inference.output import output_place, recorded_kind
+from omz.inference.picture_input import PictureInput, picture_input
+from omz.inference.ports import DEFAULT, Ports
 from omz.quantizer import backend
-from omz.quantizer.calibration import Batches, Prepare, digest, readable
+from omz.quantizer.calibration import Batches, Prepare, digest, readable, truth_of
 from omz.quantizer.graph import given_back, has_squeeze_excitation, name_by_place
+from omz.quantizer.judging import Judge
 from omz.quantizer.options import Options
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from omz.quantizer.calibration import Sample
 
 log = logging.getLogger(__name__)
-
-Batch: TypeAlias = "tuple[NDArray[np.float32], list[int | None]]"
 
 #: Section of the IR's ``rt_info``: how it was quantized. No path and no time, they would make equal things differ.
 QUANTIZATION = "omz_quantization"
@@ -43,8 +42,9 @@ class Quantized:
         pictures: How many calibrated it.
         bias_correction: 'fast' or 'full'.
         seconds: All it took.
-        top1_before: Share of right answers in floating point, 0..1; None if it was not measured.
-        top1: The same of the IR written.
+        measure: 'top-1', or 'mAP' where pictures may have several classes; '' if nothing was measured.
+        value_before: What it gives of the network in floating point, 0..1; None if it was not measured.
+        value: The same of the IR written.
         given_back: Layers that compute in floating point for the accuracy's sake, in the graph's order.
     """
 
@@ -52,8 +52,9 @@ class Quantized:
     pictures: int
     bias_correction: str
     seconds: float
-    top1_before: float | None = None
-    top1: float | None = None
+    measure: str = ""
+    value_before: float | None = None
+    value: float | None = None
     given_back: tuple[str, ...] = ()
 
 
@@ -66,6 +67,7 @@ def quantize_model(
     output: Path,
     validation: Sequence[Sample] = (),
     compress_to_fp16: bool = False,
+    ports: Ports = DEFAULT,
     seed: int | None = None,
 ) -> Quantized:
     """Quantize a classifier.
@@ -73,13 +75,14 @@ def quantize_model(
     The same IR, pictures and options give the same bytes.
 
     Args:
-        xml: IR in floating point: one picture input with 3 channels, one output with a score per class.
+        xml: IR in floating point, whose one input takes pictures.
         samples: Pictures to calibrate with, which need no class; those that can't be read are left out, with a warning.
-        prepare: Reads a picture as the input wants it, (height, width, 3).
+        prepare: Reads a picture as the input wants it, (height, width, channels).
         options: How.
         output: The ``.xml`` to write.
         validation: Pictures that a ``max_drop`` is measured on; those of the calibration by default.
         compress_to_fp16: Store what stays in floating point in half precision.
+        ports: What the IR leaves open: the shape that it shall have, and which output a ``max_drop`` is measured on.
         seed: With which the samples were chosen; it is only written down, for whoever makes the IR again.
 
     Raises:
@@ -89,30 +92,33 @@ def quantize_model(
     """
     began = time.perf_counter()
     options = options or Options()
-    if options.max_drop is not None and any(one.label is None for one in validation or samples):
+    if options.max_drop is not None and any(truth_of(one) is None for one in validation or samples):
         raise UsageError("--max_drop: how much is lost can be measured only on pictures whose class is known")
     version = backend.load().__version__
     model = read_network(ov.Core(), xml)
+    picture = _input_of(model, xml, options, ports)
+    judge = None if options.max_drop is None else _judge(model, xml, picture.batch, ports)
     with located(str(xml)):
-        batch, layout = _picture_input(model, options)
         chosen = readable(samples, prepare)
-        calibration = [tensor for tensor, _ in Batches(chosen, prepare, batch, layout)]
+        calibration = [tensor for tensor, _ in Batches(chosen, prepare, picture.batch, picture.layout)]
         automatic = "full" if has_squeeze_excitation(model) else "fast"
         correction = options.bias_correction or automatic
         fast = correction == "fast"
-        top1_before = top1 = None
+        value_before = value = None
+        measure = ""
         back: list[str] = []
-        if options.max_drop is None:
+        if options.max_drop is None or judge is None:
             quantized = backend.quantize(model, calibration, options, fast_bias_correction=fast)
         else:
             judges = readable(validation, prepare) if validation else chosen
-            tests = Batches(judges, prepare, batch, layout)
+            tests = Batches(judges, prepare, picture.batch, picture.layout)
             quantized, before = backend.quantize_within(
-                model, calibration, tests, _top1, options, fast_bias_correction=fast
+                model, calibration, tests, judge, options, fast_bias_correction=fast
             )
-            top1_before, top1 = (_top1(_compiled(one), tests) for one in (model, quantized))
+            value_before, value = (judge(_compiled(one), tests) for one in (model, quantized))
             back = given_back(before, quantized)
-            _check_drop(top1_before - top1, options.max_drop, len(judges))
+            measure = "mAP" if any(isinstance(truth_of(one), frozenset) for one in judges) else "top-1"
+            _check_drop(value_before - value, options.max_drop, measure, len(judges))
     del quantized.rt_info["nncf"]  # holds paths of this machine; what counts of it is written below
     name_by_place(quantized)
     choice = {} if seed is None else {"seed": str(seed)}
@@ -123,54 +129,23 @@ def quantize_model(
     _describe(quantized, options, correction, chosen, version, back, choice)
     write_ir(quantized, output, compress_to_fp16=compress_to_fp16)
     seconds = time.perf_counter() - began
-    return Quantized(output, len(chosen), correction, seconds, top1_before, top1, tuple(back))
+    return Quantized(output, len(chosen), correction, seconds, measure, value_before, value, tuple(back))
 
 
-def _picture_input(model: ov.Model, options: Options) -> tuple[int, str]:
-    """Check the input, make it static for an NPU, and return its batch (1 for any size) and layout."""
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ConversionError(
-            f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each"
-        )
-    port = model.input(0)
-    shape = port.partial_shape
-    if shape.rank.is_dynamic or len(shape) != 4:
-        raise ConversionError(f"the input is {shape}; expected a picture, [N,3,H,W] or [N,H,W,3]")
-    layout = "NCHW" if shape[1].is_static and shape[1].get_length() == 3 else "NHWC"
-    if any(shape[place].is_dynamic for place in (1, 2, 3)) or shape[layout.index("C")].get_length() != 3:
-        raise ConversionError(f"the input is {shape}; expected 3 channels and a fixed height and width")
-    batch = 1 if shape[0].is_dynamic else int(shape[0].get_length())
-    if options.target_device == "NPU" and shape.is_dynamic:
+def _input_of(model: ov.Model, xml: Path, options: Options, ports: Ports) -> PictureInput:
+    """Check the input, and make it static for an NPU."""
+    picture = picture_input(model, xml, layout=ports.layout, shape=ports.shape)
+    if options.target_device == "NPU" and model.input(0).partial_shape.is_dynamic:
         log.info("the batch is 1 from now on: an NPU takes no dynamic shapes")
-        model.reshape({port: [1, *(int(shape[place].get_length()) for place in (1, 2, 3))]})
-    return batch, layout
+        model.reshape({model.input(0): picture.shape(1)})
+    return picture
 
 
-def _top1(compiled: ov.CompiledModel, batches: Iterable[Batch]) -> float:
-    """Return the share of pictures that the network is right about, 0..1."""
-    count = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-    idle = [compiled.create_infer_request() for _ in range(count)]
-    busy: deque[tuple[ov.InferRequest, list[int | None]]] = deque()
-    right: list[bool] = []
-
-    def collect() -> None:
-        request, labels = busy.popleft()
-        request.wait()
-        scores = request.get_output_tensor(0).data
-        best = scores.reshape(len(scores), -1).argmax(axis=1)
-        right.extend(bool(a == b) for a, b in zip(best, labels, strict=False))  # what fills up has no class
-        idle.append(request)
-
-    # No AsyncInferQueue: it waits for its callbacks while it holds the lock that they need.
-    for tensor, labels in batches:
-        if not idle:
-            collect()
-        request = idle.pop()
-        request.start_async({0: tensor})
-        busy.append((request, labels))
-    while busy:
-        collect()
-    return sum(right) / len(right)
+def _judge(model: ov.Model, xml: Path, batch: int, ports: Ports) -> Judge:
+    """Return what measures the chosen output."""
+    place = output_place(model, ports.output, xml)
+    kinds = (output_kind(model.output(place)), recorded_kind(model, place, xml))
+    return Judge(place, batch, "classes" in kinds)
 
 
 def _compiled(model: ov.Model) -> ov.CompiledModel:
@@ -178,10 +153,10 @@ def _compiled(model: ov.Model) -> ov.CompiledModel:
     return ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
-def _check_drop(drop: float, limit: float, pictures: int) -> None:
+def _check_drop(drop: float, limit: float, measure: str, pictures: int) -> None:
     if drop > limit + 1e-9:
         raise ConversionError(
-            f"loses {100 * drop:.2f} points of top-1 on {pictures} pictures, more than {100 * limit:.2f}, "
+            f"loses {100 * drop:.2f} points of {measure} on {pictures} pictures, more than {100 * limit:.2f}, "
             "whatever is given back to floating point. Try more pictures (--subset_size), or --preset mixed"
         )
 
