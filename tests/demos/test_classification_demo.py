@@ -300,7 +300,12 @@ def test_ctrl_c_ends_an_endless_run_with_its_report(tiny, folder, tmp_path, comm
         said += line
         if sign in line:
             break
-    time.sleep(1.5)
+    while command == "classification_demo" and not list(
+        tmp_path.iterdir()
+    ):  # until the first frame is written
+        time.sleep(0.1)
+        assert process.poll() is None
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, said + err

@@ -104,7 +104,7 @@ class Loopback:
             handler.wfile.write(reply.body[: reply.pause_after])
             handler.wfile.flush()
             self.paused.set()
-            self.go_on.wait(30)
+            self.go_on.wait(60)
             handler.wfile.write(reply.body[reply.pause_after :])
         else:
             handler.wfile.write(reply.body)

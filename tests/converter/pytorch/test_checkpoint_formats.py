@@ -265,9 +265,9 @@ def test_350_mb_are_read_in_no_time_and_memory(tmp_path, file_format):
     read_checkpoint(FIXTURES / "zip.pth")
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         state = read_checkpoint(path)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert len(state) == 900
     assert all(lies_in_the_file(array) for array in state.values())
     assert min(seconds) < 0.3
