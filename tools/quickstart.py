@@ -65,6 +65,7 @@ def _run(args: argparse.Namespace) -> int:
     from omz.converter.zoo_model import convert_model, ir_path
     from omz.downloader.download import download_models
     from omz.inference.classification import classify
+    from omz.inference.locate import network_in
     from omz.report.collect import collect
     from omz.report.command import write
     from omz.report.html import render
@@ -119,7 +120,9 @@ def _run(args: argparse.Namespace) -> int:
         f"accuracy_check --name {SAMPLE} -m {folder} -d {args.device}",
         shlex.join(again),
     )
-    findings = collect(model, Options(folder, device=args.device, seconds=args.time))
+    findings = collect(
+        network_in(folder, SAMPLE, model=model), Options(device=args.device, seconds=args.time)
+    )
     _print_figures(out, findings.variants)
     if findings.variants[-1].quantization:
         out.print("  (INT8 was calibrated on pictures of the same set, without their classes.)")

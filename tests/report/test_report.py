@@ -18,16 +18,19 @@ import openvino as ov
 import pytest
 
 from omz.accuracy.figures import Figure, Part
+from omz.accuracy.method import evaluation_of
 from omz.errors import UsageError
+from omz.inference.locate import Network, network_in
 from omz.inference.proportion import Proportion
 from omz.inference.ranking import Prediction
 from omz.inference.statistics import Samples
+from omz.info_dumper.info import Info
 from omz.quantizer.options import command_options
 from omz.report import command
+from omz.report.again import commands
 from omz.report.collect import (
     collect,
     find_dataset,
-    find_evaluation,
     published_metrics,
     quantization,
     sample_pictures,
@@ -117,7 +120,7 @@ def test_the_page_tells_the_facts(page: Path, converted: Path) -> None:
         assert fact in words
     assert f"omz_converter --name {NAME} -d {converted} -o {converted} --precisions FP32,FP16" in words
     assert (
-        f"omz report --name {NAME} --output {page} --model_dir {converted} --infer_precision f32 --time 0.2"
+        f"omz report --name {NAME} --models_dir {converted} --output {page} --infer_precision f32 --time 0.2"
         in words
     )
     # The sample names each of its pictures for what it shows; the network is right about all twelve.
@@ -163,18 +166,34 @@ def nasty_findings() -> Findings:
         Figure("accuracy@top5", "accuracy", 1.0, None, Proportion(360, 360), 5),
         Figure(NASTY, "classification_f1-score", 0.875, 0.75, parts=(Part(0, NASTY, 0.875, 360),)),
     ]
-    accuracy = Accuracy(figures, 360, 2, NASTY, [NASTY], f"top-1 is as guessing would give {NASTY}")
+    accuracy = Accuracy(figures, 360, 2, NASTY, [NASTY], f"top-1 is as guessing would give {NASTY}", NASTY)
     variants = [
         Variant("FP32", Path("x.xml"), 1000, speed, accuracy),
         Variant("FP16-INT8", Path("y.xml"), 300, replace(speed, throughput=2500.0), accuracy),
     ]
     top = [Prediction(0, NASTY, 0.9), Prediction(1, "x" * 5000, 0.1)]
     sample = Sample(NASTY, np.zeros((1, 900, 3), np.uint8), {"FP32": top, "FP16-INT8": top[::-1]})
-    return Findings(hostile, None, variants, [sample], {NASTY: NASTY}, [("Device", NASTY)])
+    info = Info(
+        NAME,
+        "FP32",
+        1000,
+        {NASTY: "[1,3,8,8]"},
+        {NASTY: "[1,2]"},
+        0.1,
+        0.2,
+        output_kinds=NASTY,
+        preparation=NASTY,
+    )
+    network = Network(NAME, {"FP32": Path("x.xml")}, hostile)
+    return Findings(network, info, variants, [sample], {NASTY: NASTY}, [("Device", NASTY)])
 
 
-def test_nothing_of_a_strangers_file_becomes_markup() -> None:
-    text = render(nasty_findings(), [["omz", "report", "--name", NASTY]])
+@pytest.mark.parametrize("own", [False, True])
+def test_nothing_of_a_strangers_file_becomes_markup(own: bool) -> None:
+    findings = nasty_findings()
+    if own:
+        findings = replace(findings, network=Network(NASTY, findings.network.irs))
+    text = render(findings, [["omz", "report", "--name", NASTY]])
     read = Page(text)
     check_self_contained(read, text)
     assert read.all("a") == []
@@ -217,15 +236,17 @@ def test_published_figures_come_from_the_configuration_and_else_from_the_descrip
     assert model.specification
     specification = model.specification.model_copy(update={"top1": 12.0, "top5": 34.0})
     model = model.model_copy(update={"specification": specification})
-    evaluation = find_evaluation(model, Options())
+    network = Network(model.name, {}, model)
+    evaluation = evaluation_of(network)
     assert evaluation
-    found = {one.top_k: one.reference for one in published_metrics(model, evaluation)}
+    found = {one.top_k: one.reference for one in published_metrics(network, evaluation)}
     assert found == {1: 0.78968, 5: 0.9463}
     bare = evaluation.model_copy(
         update={"metrics": (evaluation.metrics[0], *(AccuracySettings(top_k=k) for k in (3, 5)))}
     )
-    found = {one.top_k: one.reference for one in published_metrics(model, bare)}
+    found = {one.top_k: one.reference for one in published_metrics(network, bare)}
     assert found == {1: 0.78968, 3: None, 5: 0.34}
+    assert published_metrics(replace(network, model=None), None) == []
 
 
 def test_chance_level_is_told_on_the_page(converted: Path, tmp_path: Path, capsys) -> None:
@@ -268,22 +289,16 @@ def unaccompanied(folder: Path) -> Model:
 
 
 def test_without_pictures_noise_is_measured(converted: Path, tmp_path: Path) -> None:
-    model = unaccompanied(tmp_path)
-    findings = collect(model, Options(converted, seconds=0.05))
+    network = network_in(converted, NAME, model=unaccompanied(tmp_path))
+    findings = collect(network, Options(seconds=0.05))
     assert findings.samples == []
     assert all(variant.speed.throughput > 0 for variant in findings.variants)
     assert any("of noise" in text for text in Page(render(findings, [])).texts)
 
 
-def test_a_dataset_without_a_way_to_prepare_it_is_refused(converted: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"accuracy-check\.yml: is not there"):
-        collect(unaccompanied(tmp_path), Options(converted, dataset=tmp_path, seconds=0.05))
-
-
 def test_accuracy_is_that_of_the_evaluation(converted: Path) -> None:
-    root = catalogue.packaged_root()
-    model = catalogue.load_model(root / "samples" / NAME / "model.yml", root)
-    findings = collect(model, Options(converted, precisions=["FP32"], infer_precision="f32", seconds=0.05))
+    network = network_in(converted, NAME, ["FP32"], catalogue.find_model(NAME))
+    findings = collect(network, Options(infer_precision="f32", seconds=0.05))
     (variant,) = findings.variants
     assert variant.accuracy
     assert (variant.accuracy.images, variant.accuracy.problems) == (360, 0)
@@ -295,22 +310,17 @@ def test_accuracy_is_that_of_the_evaluation(converted: Path) -> None:
 def test_a_dataset_lends_its_pictures(converted: Path, tmp_path: Path) -> None:
     sample = catalogue.packaged_root() / "samples" / NAME
     shutil.copy(sample / "accuracy-check.yml", tmp_path)
-    options = Options(
-        converted, precisions=["FP16"], dataset=sample, subsample=20, sample_count=3, seconds=0.05
-    )
-    findings = collect(unaccompanied(tmp_path), options)
+    options = Options(dataset=sample, subsample=20, sample_count=3, seconds=0.05)
+    findings = collect(network_in(converted, NAME, ["FP16"], unaccompanied(tmp_path)), options)
     assert findings.variants[0].accuracy
     assert findings.variants[0].accuracy.images == 20
     assert len({shown.name for shown in findings.samples}) == 3
 
 
 def test_many_pictures_are_chosen_evenly(converted: Path) -> None:
-    options = Options(
-        converted, pictures=[catalogue.packaged_root() / "samples" / NAME / "heldout"], sample_count=4
-    )
-    root = catalogue.packaged_root()
-    model = catalogue.load_model(root / "samples" / NAME / "model.yml", root)
-    assert [path.stem for path in sample_pictures(model, None, options).items] == [
+    options = Options(pictures=[catalogue.packaged_root() / "samples" / NAME / "heldout"], sample_count=4)
+    network = Network(NAME, {}, catalogue.find_model(NAME))
+    assert [path.stem for path in sample_pictures(network, None, options).items] == [
         "1437",
         "1527",
         "1617",
@@ -451,13 +461,16 @@ def test_it_prints_on_few_sheets(page: Path, tmp_path: Path) -> None:
 
 def test_commands_name_every_step_with_the_paths_that_were_given() -> None:
     words = ["--name", NAME, "-m", "my irs", "-s", "val", "--subsample", "50", "-d", "GPU"]
-    made = command.commands(nasty_findings(), command.build_parser().parse_args(words))
+    made = commands(nasty_findings(), command.build_parser().parse_args(words), command.build_parser())
     assert [shlex.join(one) for one in made] == [
         f"omz_downloader --name {NAME} -o 'my irs'",
         f"omz_converter --name {NAME} -d 'my irs' -o 'my irs' --precisions FP32",
-        f"omz_quantizer --name {NAME} --model_dir 'my irs' --dataset_dir val --precisions FP16-INT8",
-        f"omz report --name {NAME} --model_dir 'my irs' --source val --subsample 50 --device GPU",
+        f"omz_quantizer --name {NAME} --models_dir 'my irs' --source val --precisions FP16-INT8",
+        f"omz report --name {NAME} --models_dir 'my irs' --source val --subsample 50 --device GPU",
     ]
+    words = ["-m", "my nets/net.xml", "--input_shape", "[1,3,8,8]", "--output_name", "prob"]
+    made = commands(nasty_findings(), command.build_parser().parse_args(words), command.build_parser())
+    assert shlex.join(made[-1]).endswith("--input_shape '[1,3,8,8]' --output_name prob")
 
 
 def test_commands_have_the_options_that_the_irs_were_made_with() -> None:
@@ -479,11 +492,14 @@ def test_commands_have_the_options_that_the_irs_were_made_with() -> None:
     ]
     words = ["--name", NAME, "-s", "val", "-a", "val/my.txt", "--label_order", "imagenet_2015"]
     args = command.build_parser().parse_args(words)
-    made = [shlex.join(one) for one in command.commands(replace(findings, variants=variants), args)]
+    made = [
+        shlex.join(one)
+        for one in commands(replace(findings, variants=variants), args, command.build_parser())
+    ]
     data = "--annotations val/my.txt --label_order imagenet_2015"
     assert made[2:] == [
-        f"omz_quantizer --name {NAME} --dataset_dir val {data} --precisions FP32-INT8",
-        f"omz_quantizer --name {NAME} --dataset_dir val {data} --preset mixed --bias_correction fast "
+        f"omz_quantizer --name {NAME} --source val {data} --precisions FP32-INT8",
+        f"omz_quantizer --name {NAME} --source val {data} --preset mixed --bias_correction fast "
         "--overflow_fix off --max_drop 0.01 --subset_size 53 --seed 7 --precisions FP16-INT8",
         f"omz report --name {NAME} --source val {data}",
     ]
@@ -514,13 +530,11 @@ def test_list_and_order_of_the_data(
 
 
 def test_a_list_without_pictures_is_wrong_usage(tmp_path: Path) -> None:
-    root = catalogue.packaged_root()
-    model = catalogue.load_model(root / "public/se-resnext-50/model.yml", root)
-    options = Options(tmp_path, annotations=tmp_path / "val.txt")
-    evaluation = find_evaluation(model, options)
-    assert evaluation
-    with pytest.raises(UsageError, match="with --source"):
-        find_dataset(model, evaluation, options, {})
+    options = Options(annotations=tmp_path / "val.txt")
+    for name in ("se-resnext-50", "mine"):
+        network = Network(name, {}, catalogue.find_model(name))
+        with pytest.raises(UsageError, match="with --source"):
+            find_dataset(network, evaluation_of(network), options)
 
 
 def test_page_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path, capsys) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omz.accuracy.figures import Figure
     from omz.inference.images import Image
+    from omz.inference.locate import Network
     from omz.inference.ranking import Prediction
     from omz.inference.statistics import LatencySummary
     from omz.info_dumper.info import Info
-    from omz.zoo.schema import Model
+    from omz.zoo.network import Specification
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Accuracy:
         dataset: What they are of.
         notes: What was found out or assumed about the dataset, such as the order of its classes.
         advice: What to try where top-1 is at chance level; '' elsewhere.
+        preparation: How pictures were prepared and who says so, in words.
     """
 
     figures: Sequence[Figure]
@@ -55,6 +57,7 @@ class Accuracy:
     dataset: str
     notes: Sequence[str] = ()
     advice: str = ""
+    preparation: str = ""
 
     @property
     def name(self) -> str:
@@ -121,17 +124,22 @@ class Findings:
     """All that a report tells.
 
     Attributes:
-        model: The descriptor.
-        info: Figures counted on the IR; None where only quantized IRs are there.
+        network: What it is of, with its descriptor if it is a model of the zoo.
+        info: Figures counted on the most exact IR, and what that says of itself.
         variants: At least one, the most exact first.
         samples: Pictures with their classes; may be none.
         skipped: Pictures that could not be decoded, with the reason.
         environment: What it was measured on, as (heading, text).
     """
 
-    model: Model
-    info: Info | None
+    network: Network
+    info: Info
     variants: Sequence[Variant]
     samples: Sequence[Sample]
     skipped: dict[str, str]
     environment: Sequence[tuple[str, str]]
+
+    @property
+    def published(self) -> Specification | None:
+        """The published figures, where there are any."""
+        return self.network.model.specification if self.network.model else None

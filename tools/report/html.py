@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from omz.command import shortened
 from omz.inference.statistics import three_digits
@@ -14,6 +15,10 @@ from omz.report.precisions import advices, bar_charts, figure_note, figure_table
 from omz.report.quantities import TIMES, percent, thousands
 from omz.report.samples import samples
 from omz.zoo.page_texts import FRAMEWORKS
+
+if TYPE_CHECKING:
+    from omz.info_dumper.info import Info
+    from omz.zoo.schema import Model
 
 #: Nothing is loaded but what is in the file, and no script runs, whatever a label or a description might hold.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -26,22 +31,20 @@ def render(findings: Findings, commands: Sequence[Sequence[str]]) -> str:
         findings: What :func:`omz.report.collect.collect` gathered.
         commands: Those that make all of it again, as lists of words.
     """
-    model = findings.model
-    title = model.specification.title if model.specification else model.name
+    name = findings.network.name
+    title = findings.published.title if findings.published else name
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="generator", content="omz report"),
-        tag("title", f"{model.name}: report"),
+        tag("title", f"{name}: report"),
         tag("style", Html(files("omz.report").joinpath("report.css").read_text(encoding="utf-8"))),
     )
     body = tag(
         "body",
-        tag(
-            "header", tag("h1", model.name), tag("p", _lead(title, findings), class_="lead"), _tiles(findings)
-        ),
+        tag("header", tag("h1", name), tag("p", _lead(title, findings), class_="lead"), _tiles(findings)),
         tag(
             "main",
             section(
@@ -95,39 +98,33 @@ def _tiles(findings: Findings) -> Html:
     if exact.accuracy:
         name = exact.accuracy.name
         tiles.append((f"{name[:1].upper()}{name[1:]}, {exact.precision}", percent(exact.accuracy.value)))
-    elif (published := findings.model.specification) and published.top1 is not None:
+    elif (published := findings.published) and published.top1 is not None:
         tiles.append(("Top-1, published", f"{published.top1:g} %"))
     tiles += [
         (f"Median latency, {quick.precision}", f"{three_digits(quick.median_ms)} ms"),
         (f"Inferences a second, {fast.precision}", thousands(fast.speed.throughput)),
     ]
-    if findings.info:
-        tiles += [
-            ("Parameters", f"{three_digits(findings.info.mparams)} M"),
-            ("GFLOPs", three_digits(findings.info.gflops)),
-        ]
+    tiles += [
+        ("Parameters", f"{three_digits(findings.info.mparams)} M"),
+        ("GFLOPs", three_digits(findings.info.gflops)),
+    ]
     return description_list(tiles, "tiles", each="div")
 
 
 def _facts(findings: Findings) -> Html:
-    model, info, published = findings.model, findings.info, findings.model.specification
-    rows: list[tuple[str, str]] = [("Name", model.name), ("Description", model.description.strip())]
-    if published:
-        rows.append(("Paper", link(published.paper, published.title)))
-    rows += [("Task", model.task_type.replace("_", " ")), ("Source framework", FRAMEWORKS[model.framework])]
-    for port in model.input_info:
-        shape = _product(port.shape or [])
-        order = f", {published.channel_order}" if published else ""
-        rows.append(("Input", f"{port.name}: {shape} {port.layout or ''}{order}".strip()))
-    rows += [("Output", f"{port.name}: {_product(port.shape)}, {port.values}") for port in model.output_info]
-    if info:
-        rows.append(("Parameters", _counted(info.mparams, info.published_mparams, "million")))
-        rows.append(("Operations", _counted(info.gflops, info.published_gflops, "GFLOPs")))
+    info, published = findings.info, findings.published
+    rows: list[tuple[str, str]] = [("Name", findings.network.name)]
+    model = findings.network.model
+    rows += _described(model) if model else _said(info)
+    rows.append(("Parameters", _counted(info.mparams, info.published_mparams, "million")))
+    rows.append(("Operations", _counted(info.gflops, info.published_gflops, "GFLOPs")))
+    if info.preparation:
+        rows.append(("Pictures", f"{info.preparation}, to measure it"))
     if published:
         shares = [(1, published.top1), (5, published.top5)]
         rows += [(f"Top-{k}, published", f"{share:g} %") for k, share in shares if share is not None]
-    name = published.license_name if published else model.license
-    rows.append(("Licence", link(model.license, name)))
+    if model:
+        rows.append(("Licence", link(model.license, published.license_name if published else model.license)))
     rows += [
         (
             f"{variant.precision} is",
@@ -138,6 +135,32 @@ def _facts(findings: Findings) -> Html:
     ]
     rows += [("Note", note) for note in (published.notes if published else [])]
     return description_list(rows, "facts")
+
+
+def _described(model: Model) -> list[tuple[str, str]]:
+    """Return what a descriptor says of its model."""
+    published = model.specification
+    rows: list[tuple[str, str]] = [("Description", model.description.strip())]
+    if published:
+        rows.append(("Paper", link(published.paper, published.title)))
+    rows += [("Task", model.task_type.replace("_", " ")), ("Source framework", FRAMEWORKS[model.framework])]
+    for port in model.input_info:
+        shape = _product(port.shape or [])
+        order = f", {published.channel_order}" if published else ""
+        rows.append(("Input", f"{port.name}: {shape} {port.layout or ''}{order}".strip()))
+    rows += [("Output", f"{port.name}: {_product(port.shape)}, {port.values}") for port in model.output_info]
+    return rows
+
+
+def _said(info: Info) -> list[tuple[str, str]]:
+    """Return what an IR says of a network of one's own."""
+    rows = [("Input", f"{shortened(name, 80)}: {shape}") for name, shape in info.inputs.items()]
+    kinds = info.output_kinds.split() or [""] * len(info.outputs)
+    rows += [
+        ("Output", ", ".join(filter(None, [f"{shortened(name, 80)}: {shape}", kind])))
+        for (name, shape), kind in zip(info.outputs.items(), kinds, strict=False)
+    ]
+    return [*rows, ("Labels", str(info.labels or "none"))]
 
 
 def _counted(figure: float, published: float | None, unit: str) -> str:

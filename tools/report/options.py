@@ -14,9 +14,7 @@ class Options:
     """What is asked for.
 
     Attributes:
-        model_dir: What ``omz_converter -o`` was.
         pictures: What ``-i`` takes of pictures; () for those that come with the model, if any do.
-        precisions: Those to report on; () for all that are there.
         device: OpenVINO device string.
         infer_precision: 'f32', 'f16' or 'bf16'; '' for the device's own choice.
         seconds: For each measurement; every precision takes two.
@@ -25,13 +23,12 @@ class Options:
             model, if any do.
         annotations: The list of these pictures and their classes; None to look for it.
         label_order: The class list that its indexes follow; '' to find out.
+        labels: Label file or list name of the classes; '' for those of the IR.
         subsample: So many of them, by lot; 0 for all.
         ports: What the IRs leave open of their input and output.
     """
 
-    model_dir: Path = Path()
     pictures: Sequence[str | Path] = ()
-    precisions: Sequence[str] = ()
     device: str = "CPU"
     infer_precision: str = ""
     seconds: float = 3.0
@@ -39,5 +36,6 @@ class Options:
     dataset: Path | None = None
     annotations: Path | None = None
     label_order: str = ""
+    labels: str = ""
     subsample: int = 0
     ports: Ports = DEFAULT

@@ -106,6 +106,7 @@ def figure_note(findings: Findings) -> Html:
         )
         if accuracy.problems:
             text += f" {accuracy.problems} more could not be read."
+        text += f" Pictures were {shortened(accuracy.preparation, 300)}."
         text += "".join(f" {shortened(note, 300)}." for note in accuracy.notes)
         if missed := _below_published(findings.variants):
             text += f" The published top-1 is above the interval of {' and '.join(missed)}."
