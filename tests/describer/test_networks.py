@@ -57,7 +57,7 @@ def page(root) -> str:
     return (folder(root) / "README.md").read_text(encoding="utf-8")
 
 
-def test_scores_of_their_own(added, root, tmp_path):
+def test_scores_of_their_own(added, root, tmp_path, monkeypatch, capsys):
     names = tmp_path / "names.txt"
     names.write_text("".join(f"{index} - {name}\n" for index, name in enumerate("abcdefg")))
     model = added(dense(SIGMOID, ("out", [1, 7]), SHAPE), f"--labels={names}")
@@ -65,6 +65,18 @@ def test_scores_of_their_own(added, root, tmp_path):
         ("out", [1, 7], "independent")
     ]
     assert "which of 7 classes an image belongs to; it may be several" in page(root)
+    monkeypatch.chdir(tmp_path)
+    own = ["--name=my-net", f"--models_root={root}"]
+    assert cli.main(["download", *own]) == cli.main(["convert", *own, "--precisions=FP32"]) == 0
+    for folder_ in ("several", "single/a", "single/g"):
+        (tmp_path / folder_).mkdir(parents=True)
+        cv2.imwrite(f"{folder_}/p.png", np.full((8, 8, 3), len(folder_) * 9, np.uint8))
+    (tmp_path / "several" / "val.txt").write_text("p.png 0,3\n")
+    capsys.readouterr()
+    assert cli.main(["accuracy", *own, "-s", "several"]) == 0
+    assert "mAP" in capsys.readouterr().out
+    assert cli.main(["accuracy", *own, "-s", "single"]) == 0
+    assert "top-1" in capsys.readouterr().out
 
 
 def test_logits_without_names(added, root):

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omz.command import SUCCESS, add_common_arguments, printable, run
+from omz.command import SUCCESS, add_common_arguments, add_json_argument, printable, run
 from omz.converter import model_optimizer as mo
 from omz.converter.picture_steps import add_step_arguments, steps_stated
 from omz.describer.network_files import CHECKPOINT_SUFFIXES, ONNX_SUFFIX
-from omz.errors import UsageError
+from omz.errors import DescriptorError, UsageError
+from omz.files import write_output
 from omz.parser import Parser
 from omz.zoo import catalogue
 
@@ -68,7 +69,7 @@ def build_parser() -> Parser:
     group.add_argument("--framework", choices=FRAMEWORKS, help="of the network (default: by its files)")
     add_step_arguments(parser)
     group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", help="print what was written as JSON")
+    add_json_argument(group, "what was written")
     group.add_argument("--dry_run", action="store_true", help="print the descriptor, write nothing")
     parser.add_argument(  # of command lines for Model Optimizer
         "--data_type", "--compress_to_fp16", dest="precision", nargs="?", const=True, help=argparse.SUPPRESS
@@ -103,7 +104,9 @@ def _run(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
     )
     if args.json:
-        print(json.dumps(_as_json(added, root), indent=4))
+        write_output(args.json, json.dumps(_as_json(added, root), indent=4) + "\n", DescriptorError)
+    if args.json == "-":
+        pass
     elif args.dry_run:
         print(added.texts[catalogue.MODEL_FILE], end="")
     elif not args.quiet:

@@ -133,13 +133,25 @@ def evaluation(name: str, facts: Facts, steps: PictureSteps | None, dataset: str
         use["preprocessing"] = [
             step.model_dump(mode="json", exclude_defaults=True) for step in steps.preprocessing
         ]
-    ranks = (1, 5) if facts.classes and facts.classes > 5 else (1,)
-    use["metrics"] = [{"name": f"accuracy@top{k}", "type": "accuracy", "top_k": k} for k in ranks]
+    use["metrics"] = _metrics(facts)
     launchers = [{"framework": "openvino", "adapter": "classification"}]
     how = [] if steps else [
         "# How pictures were prepared when the network was measured is not known: they are stretched to its input, as",
         "# the demos do it. `omz add` takes it as --resize, --crop and --interpolation.",
     ]  # fmt: skip
-    head = ["# Written by `omz add`, and yours to change.", *how]
+    several = [
+        "# Several classes may hold for a picture: with a list of all classes of each, the mean average precision is",
+        "# measured; else, whether the class with the highest score is the right one.",
+    ]  # fmt: skip
+    head = ["# Written by `omz add`, and yours to change.", *how, *(several if facts.multi_label else [])]
     content = {"models": [{"name": name, "launchers": launchers, "datasets": [use]}]}
     return "\n".join(head) + f"\n\n{to_yaml(content)}"
+
+
+def _metrics(facts: Facts) -> list[dict[str, Any]]:
+    if facts.multi_label:
+        return []
+    ranked = facts.outputs[0].kind != "classes" and facts.classes and facts.classes > 5
+    return [
+        {"name": f"accuracy@top{k}", "type": "accuracy", "top_k": k} for k in ((1, 5) if ranked else (1,))
+    ]
