@@ -108,6 +108,7 @@ def test_channels_last(added, root, tmp_path, monkeypatch):
     ]
     model = added(network(nodes, {"data": [1, 8, 10, 3]}, {"out": [1, 3]}), "--layout=NHWC", "--resize=10x8")
     assert (model.input_info[0].shape, model.input_info[0].layout) == ([1, 8, 10, 3], "NHWC")
+    assert not model.quantizable  # there is nothing with weights
     assert "format is `B, H, W, C`" in page(root)
     monkeypatch.chdir(tmp_path)
     own = ["--name=my-net", f"--models_root={root}"]
@@ -134,7 +135,7 @@ def test_several_outputs(added, root, capsys):
         ("prob", "probabilities"),
         ("logits", "logits"),
     ]
-    assert not model.quantizable
+    assert model.quantizable
     assert "has the outputs prob, logits" in capsys.readouterr().err
     assert page(root).count("name - `prob`") == page(root).count("name - `logits`") == 2
 

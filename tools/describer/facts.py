@@ -14,7 +14,7 @@ from omz.inference.picture_input import one_at_a_time, picture_input
 if TYPE_CHECKING:
     import openvino as ov
 
-#: Operations that 8 bits are for.
+#: Operations with weights that NNCF gives 8 bits.
 _QUANTIZED = frozenset({"Convolution", "GroupConvolution", "MatMul"})
 
 
@@ -42,7 +42,7 @@ class Facts:
         outputs: All of them.
         classes: How many classes the first output that is a classifier's tells apart; None if that is not known.
         multi_label: Whether several classes may hold for one picture.
-        quantizable: Whether the quantizer takes it.
+        quantizable: Whether it has operations that 8 bits are for.
     """
 
     picture: Tensor
@@ -76,7 +76,7 @@ def facts_of(model: ov.Model, path: Path) -> Facts:
         ),
         classes=first.classes,
         multi_label=first.multi_label,
-        quantizable=len(names) == 1 and not operations.isdisjoint(_QUANTIZED),
+        quantizable=not operations.isdisjoint(_QUANTIZED),
     )
 
 
