@@ -139,6 +139,7 @@ def test_a_plain_folder_of_pictures_is_enough(irs, tmp_path, capsys):
     assert f"{NAME} FP32-INT8: 20 pictures, fast bias correction" in err
     status, _, err = run(capsys, *arguments, "--max_drop", "0.01")
     assert status == 1
+    assert f"--max_drop needs to know the classes: {data}: " in err
     assert "expected a folder for each class, or a list" in err
 
 

@@ -50,6 +50,25 @@ def test_number_signs(tmp_path):
     assert rows(written(tmp_path, "\n".join(lines))) == [("#1.png", 7), ("# 2.png", 8), ("a.png", 1)]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.png,1\nb.png,dog\n", [("a.png", 1), ("b.png", "dog")]),
+        ("image,label\na.png,1\n", [("a.png", 1)]),
+        ("label,image\n1,a.png\n", [("a.png", 1)]),
+        ("Image;Class\na.png;1\n", [("a.png", 1)]),
+        ("a.png\t1\n", [("a.png", 1)]),
+        ('"a, b.png",7\n', [("a, b.png", 7)]),
+        ("id,file_name,width,class_id,class_name\n9,a.png,640,3,cat\n", [("a.png", 3)]),
+        ("\n\nsomething,label\na.png,1\n", [("a.png", 1)]),
+        ("ImageId,PredictionString\nx,n01440764 1 2 3 4\n", [("x", "n01440764")]),
+    ],
+)
+def test_csv_of_every_form(tmp_path, text, expected):
+    assert rows(written(tmp_path, text, "list.csv")) == expected
+    assert rows(written(tmp_path, text, "list.tsv")) == expected
+
+
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode), st.sampled_from(["val.txt", "val.csv"]))
 @settings(
     derandomize=True,
@@ -143,8 +162,23 @@ def test_an_order_that_has_classes_which_the_network_has_not(tmp_path):
         (b"12\n", "line 1: expected"),
     ],
 )
-def test_malformed_lists(tmp_path, content, message):
+def test_malformed_lists_of_lines(tmp_path, content, message):
     path = tmp_path / "list.txt"
     path.write_bytes(content)
     with pytest.raises(InferenceError, match=message):
         read_list(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a.png\n", "line 1: expected '<picture>,<class>', got 'a.png'"),
+        ("a.png,1\nb.png,\n", "line 2: expected"),
+        ("id,file_name,width\n1,a.png,640\n", "line 1: 3 columns, 'id,file_name,width'; expected a heading"),
+        ("a.png,640,480,3\n", "line 1: 4 columns"),
+        ("image,label,x\na.png\n", "line 2: expected"),
+    ],
+)
+def test_malformed_csv(tmp_path, text, message):
+    with pytest.raises(InferenceError, match=message):
+        read_list(written(tmp_path, text, "list.csv"))

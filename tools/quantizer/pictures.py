@@ -59,7 +59,9 @@ def find_pictures(
             source_option=source_option,
         )
     except ClassError as error:
-        if classes_needed or source is None or not source.is_dir():
+        if classes_needed:
+            raise ClassError(f"--max_drop needs to know the classes: {error}") from error
+        if source is None or not source.is_dir():
             raise
         _log.debug("%s", describe(error))
         paths = pictures_below(source)

@@ -17,7 +17,26 @@ from omz.files import read_bounded
 
 MAX_LIST_BYTES = 64 << 20
 OTHER = -1  # "none of the classes that have pictures of their own", for networks that have a class 'other'
-_HEADINGS = frozenset({"image", "picture", "path", "file", "filename", "name", "imageid", "id", "image_id"})
+#: What the columns of pictures and of classes are called, without blanks and '_'; those that tell most come first.
+_PICTURES = (
+    *("imagepath", "filepath", "path", "filename", "file", "imagename", "image", "picture", "img", "imageid"),
+    *("name", "id"),
+)
+_CLASSES = (
+    *(
+        "classindex",
+        "classid",
+        "classidx",
+        "labelindex",
+        "labelid",
+        "labelidx",
+        "index",
+        "target",
+        "label",
+        "class",
+    ),
+    *("wnid", "synset", "classname", "labelname", "category", "predictionstring", "y"),
+)
 _INDEX = re.compile(r"-1|\d{1,9}")
 _WNID = re.compile(r"n\d{8}")
 _WNID_FIRST = re.compile(r"(n\d{8})(\s|$)")  # Kaggle: "n03995372 85 1 499 272", the boxes of the objects
@@ -36,13 +55,13 @@ class Row:
 
 
 def read_list(path: Path) -> list[Row]:
-    """Read a list; ``.csv`` files as CSV, all others as lines.
+    """Read a list; ``.csv`` and ``.tsv`` files as CSV, all others as lines.
 
     Raises:
         InferenceError: The file is too large, not text or empty, or a line is malformed; names the line.
     """
     text = list_text(path)
-    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _lines(path, text)
+    rows = _csv_rows(path, text) if path.suffix.lower() in (".csv", ".tsv") else _lines(path, text)
     if not rows:
         raise InferenceError(f"{path}: holds no line '<picture> <class index>'")
     return rows
@@ -99,21 +118,53 @@ def is_comment(line: str) -> bool:
 
 def _csv_rows(path: Path, text: str) -> list[Row]:
     rows: list[Row] = []
-    reader = csv.reader(text.splitlines())
+    columns: tuple[int, int] | None = None
+    reader = csv.reader(text.splitlines(), delimiter=_delimiter(text))
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            if not rows and cells[0].strip().lower() in _HEADINGS:
-                continue
-            if len(cells) < 2 or not cells[0].strip() or not cells[1].strip():
+            if columns is None:
+                columns = _columns(f"{path}: line {reader.line_num}", cells)
+                if columns is not None:
+                    continue
+                columns = (0, 1)
+            if len(cells) <= max(columns) or not all(cells[place].strip() for place in columns):
                 raise InferenceError(
                     f"{path}: line {reader.line_num}: expected '<picture>,<class>', got {','.join(cells)[:80]!r}"
                 )
-            rows.append(Row(plain_name(cells[0]), plain_label(cells[1].strip()), reader.line_num))
+            picture, label = (cells[place] for place in columns)
+            rows.append(Row(plain_name(picture), plain_label(label.strip()), reader.line_num))
     except csv.Error as error:
         raise InferenceError(f"{path}: line {reader.line_num}: {error}") from error
     return rows
+
+
+def _delimiter(text: str) -> str:
+    """Return what parts the cells: a comma, or what the first line has in its place, as some programs write it."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return next((sign for sign in ",;\t" if sign in first), ",")
+
+
+def _columns(where: str, cells: list[str]) -> tuple[int, int] | None:
+    """Return the columns of pictures and of classes where a line is the heading; None where it is a picture's.
+
+    Raises:
+        InferenceError: There are more than two columns, and none or nothing tells which they are.
+    """
+    names = ["".join(cell.lower().replace("_", " ").split()) for cell in cells]
+    picture = next((names.index(one) for one in _PICTURES if one in names), None)
+    label = next((names.index(one) for one in _CLASSES if one in names), None)
+    if picture is not None and label is not None:
+        return picture, label
+    if len(names) == 2 and (picture == 0 or label == 1):
+        return 0, 1
+    if len(names) > 2:
+        raise InferenceError(
+            f"{where}: {len(names)} columns, {','.join(cells)[:80]!r}; expected a heading such as 'image' for the "
+            "pictures and one such as 'label' for their classes"
+        )
+    return None
 
 
 def plain_name(picture: str) -> str:
