@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
+import subprocess
 import time
 
 import cv2
@@ -254,6 +256,29 @@ def test_credentials_stay_with_their_server(server, png):
         assert "Authorization" not in other.headers
     finally:
         other.close()
+
+
+def test_certificates_and_the_way_from_https_to_http(server, png, tmp_path, monkeypatch):
+    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "ca.pem")]
+    try:
+        subprocess.run([*made.split(), *files], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    secure = Loopback(context)
+    try:
+        address = f"https://localhost:{secure.port}"
+        secure.serve("/x", png)
+        secure.serve("/down", Reply(b"", 302, {"Location": server.serve("/x", png)}))
+        refused(f"{address}/x", "secure connection failed")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        assert fetch(f"{address}/x") == png
+        assert fetch(server.serve("/up", Reply(b"", 302, {"Location": f"{address}/x"}))) == png
+        refused(f"{address}/down", r"redirects to http://.*less safe")
+    finally:
+        secure.close()
 
 
 def test_no_cookies(server, png):

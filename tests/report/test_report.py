@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import openvino as ov
 import pytest
+from downloader.loopback import Loopback
 
 from omz.accuracy.figures import Figure, Part
 from omz.accuracy.method import evaluation_of
@@ -279,6 +280,38 @@ def test_pictures_that_cannot_be_decoded_are_named(converted: Path, tmp_path: Pa
     assert (shown["alt"] or "").startswith("Picture good.png: red 3")
     assert any("Not shown: bad <b>.png" in text for text in read.texts)
     assert [text for text in read.texts if text in ("FP16", "FP32")].count("FP32") == 0
+
+
+def test_several_inputs_and_pictures_at_addresses(converted: Path, tmp_path: Path) -> None:
+    images = catalogue.packaged_root() / "samples" / NAME / "images"
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "bad.png").write_bytes(b"x")
+    server = Loopback()
+    try:
+        server.serve("/blue_4.png", (images / "blue_4.png").read_bytes())
+        address = server.root.replace("//", "//me:secret@") + "/blue_4.png"
+        inputs = [
+            str(images / "red_3.png"),
+            f"{images}/blue_[67].png",
+            address,
+            str(tmp_path / "a"),
+            str(tmp_path / "b"),
+        ]
+        arguments = ["--name", NAME, "-m", str(converted), "-time", "0.05", "-o", str(tmp_path / "r.html")]
+        assert command.main([*arguments, "-i", *inputs[:2], "-i", *inputs[2:]]) == 0
+        assert server.requests == ["/blue_4.png"]  # once, however many precisions there are
+    finally:
+        server.close()
+    page = (tmp_path / "r.html").read_text()
+    read = Page(page)
+    names = [(shown["alt"] or "").partition(":")[0] for shown in read.all("img")]
+    assert names == [f"Picture {name}.png" for name in ("red_3", "blue_6", "blue_7", "blue_4")]
+    assert sum(text.startswith("Not shown:") for text in read.texts) == 2
+    again = next(text for text in read.texts if "omz report" in text)
+    for given in (*inputs[:2], f"{server.root}/blue_4.png", *inputs[3:]):
+        assert given in again.replace("'", "")
+    assert "secret" not in page
 
 
 def unaccompanied(folder: Path) -> Model:

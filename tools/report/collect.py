@@ -213,7 +213,9 @@ def classify_samples(
     for row in zip(*answers.values(), strict=True):
         name, image = Path(row[0].source).name, row[0].image
         if image is None:
-            skipped[name] = row[0].error.removeprefix(f"{row[0].source}: ")
+            skipped[name if name not in skipped else row[0].source] = row[0].error.removeprefix(
+                f"{row[0].source}: "
+            )
         else:
             tops = {precision: answer.top for precision, answer in zip(answers, row, strict=True)}
             samples.append(Sample(name, image, tops, row[0].kind))
