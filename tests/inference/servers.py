@@ -17,14 +17,13 @@ class RawServer:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.requests: list[str] = []
-        self.stopped = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stopped.set()
+        self._socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection, which closing does not
         self._socket.close()
 
     def _accept(self) -> None:

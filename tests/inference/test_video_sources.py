@@ -88,6 +88,16 @@ def test_a_stream_is_opened_again_when_it_is_repeated(jpegs):
     assert numbers.count(0) == 3
 
 
+def test_a_stream_that_cannot_be_opened_again_ends(hasty, jpegs, caplog):
+    with RawServer(motion_jpeg(jpegs)) as server:
+        frames = repeat(open_source(f"http://127.0.0.1:{server.port}/camera"))
+        next(frames)
+    assert 18 <= len(list(frames)) + 1 <= 20
+    assert "it is not repeated any more" in caplog.text
+    with pytest.raises(InferenceError):  # the first time, it is an error
+        next(repeat(Video(f"http://127.0.0.1:{server.port}/camera")))
+
+
 def test_a_video_file_at_an_address_is_a_video(video, picture):
     server = Loopback()
     try:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from omz.errors import InferenceError
 from omz.inference.images import Image
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,18 @@ def itself(image: Image) -> Image:
 
 
 def repeat(source: Iterable[Frame]) -> Iterator[Frame]:
-    """Yield the frames of a source again and again."""
+    """Yield the frames of a source again and again, until it cannot be opened again.
+
+    Raises:
+        InferenceError: It cannot be read the first time.
+    """
+    rounds = 0
     while True:
-        yield from source
+        try:
+            yield from source
+        except InferenceError as error:
+            if not rounds:
+                raise
+            _log.warning("%s; it is not repeated any more", error)
+            return
+        rounds += 1
