@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from omz.accuracy.datasets import Dataset
-from omz.accuracy.evaluation import Answer, Report
 from omz.accuracy.figures import Figure, Part, figures_of, measures
 from omz.accuracy.output import Result, results_csv, to_json
+from omz.accuracy.report import Answer, Report
 from omz.errors import DescriptorError, InferenceError
 from omz.inference.output import Output
 from omz.zoo.accuracy_check import load_evaluation

@@ -5,19 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from omz.accuracy.metrics import ClassAccuracy, Confusion, confusions, per_class, top_k_correct
 from omz.accuracy.picture_facts import picture_facts
+from omz.accuracy.report import Answer, Problem, Report
 from omz.command import printable
 from omz.errors import InferenceError
-from omz.inference import chance
 from omz.inference.ports import DEFAULT, Ports
-from omz.inference.proportion import Proportion
 from omz.zoo.label_order import orders_of
 from omz.zoo.labels import load_labels
 
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from omz.accuracy.progress import Progress
     from omz.inference.classifier import Classifier
     from omz.inference.devices import DeviceOptions
-    from omz.inference.output import Output
     from omz.inference.picture_input import PictureInput
     from omz.inference.preparation import Picture, Preparation
     from omz.inference.sources import Frame
@@ -35,126 +31,6 @@ _log = logging.getLogger(__name__)
 
 MISSING, UNREADABLE = "missing", "unreadable"
 RANKS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the network says of one picture.
-
-    Attributes:
-        path: Of the picture.
-        label: Its true class; without meaning where pictures may have several.
-        labels: Its true classes, where pictures may have several.
-        ranking: The best classes, best first.
-        scores: Of these classes: probabilities, or what the network gives; () if it names classes alone.
-    """
-
-    path: Path
-    label: int
-    ranking: tuple[int, ...]
-    scores: tuple[float, ...]
-    labels: frozenset[int] = frozenset()
-
-    @property
-    def score(self) -> float | None:
-        """Of the best class; None if the network names classes alone."""
-        return self.scores[0] if self.scores else None
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A picture that could not be measured: ``kind`` is 'missing' or 'unreadable'."""
-
-    path: Path
-    kind: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The accuracy of a network on a dataset.
-
-    Attributes:
-        path: Of the IR.
-        dataset: What was asked for, also pictures that could not be read.
-        device: OpenVINO device string.
-        precision: The precision of execution that the device tells, such as 'f32'.
-        labels: Class names by index into the network's output.
-        predictions: Of all pictures that could be read, in the dataset's order.
-        problems: The others.
-        peculiar: The pictures that are 'grey', 'CMYK', '16-bit', 'EXIF-rotated' or 'truncated', by that word; they
-            were measured all the same.
-        seconds: From the first picture to the last.
-        measured: How many pictures were inferred in that time; others were taken over by resuming.
-        output: What the network's numbers are.
-    """
-
-    path: Path
-    dataset: Dataset
-    device: str
-    precision: str
-    labels: tuple[str, ...] = field(repr=False)
-    predictions: tuple[Answer, ...] = field(repr=False)
-    problems: tuple[Problem, ...]
-    peculiar: dict[str, tuple[Path, ...]]
-    seconds: float
-    measured: int
-    output: Output
-
-    @property
-    def images(self) -> int:
-        """How many pictures the figures are of."""
-        return len(self.predictions)
-
-    @property
-    def multi_label(self) -> bool:
-        """Whether pictures may have several classes; there is no top-1 then."""
-        return self.dataset.multi_label
-
-    def top(self, k: int) -> Proportion:
-        """Return the accuracy at the first ``k`` classes (up to :data:`RANKS`, or what was asked for)."""
-        answers = self.predictions
-        correct = top_k_correct((a.label for a in answers), (a.ranking for a in answers), k)
-        return Proportion(correct, len(answers))
-
-    @property
-    def top1(self) -> Proportion:
-        """Accuracy of the best class."""
-        return self.top(1)
-
-    @property
-    def top5(self) -> Proportion:
-        """Accuracy at the five best classes."""
-        return self.top(5)
-
-    @property
-    def per_class(self) -> list[ClassAccuracy]:
-        """Top-1 accuracy of each class that has pictures; of none where pictures may have several."""
-        if self.multi_label:
-            return []
-        return per_class(
-            [a.label for a in self.predictions], [a.ranking[0] for a in self.predictions], self.labels
-        )
-
-    def confusions(self, count: int) -> list[Confusion]:
-        """Return the most frequent errors; none where pictures may have several classes."""
-        if self.multi_label:
-            return []
-        labels, answers = ([a.label for a in self.predictions], [a.ranking[0] for a in self.predictions])
-        return confusions(labels, answers, count)
-
-    @property
-    def advice(self) -> str:
-        """What to try where the accuracy is at chance level; '' elsewhere."""
-        if self.multi_label:
-            return ""
-        labels, answers = ([a.label for a in self.predictions], [a.ranking[0] for a in self.predictions])
-        return chance.advice(labels, answers, self.dataset.classes, self.dataset.order)
-
-    @property
-    def images_per_second(self) -> float:
-        """Throughput, decoding and preprocessing included; 0 where all was resumed."""
-        return self.measured / self.seconds if self.measured and self.seconds else 0.0
 
 
 def evaluate(

@@ -19,7 +19,7 @@ from omz.inference.proportion import Proportion
 from omz.zoo.metrics import Accuracy, AccuracyPerClass, ClassScore, MeanAveragePrecision
 
 if TYPE_CHECKING:
-    from omz.accuracy.evaluation import Report
+    from omz.accuracy.report import Report
     from omz.zoo.metrics import Metric
 
 #: Published figures are rounded; so are ours before they are compared, so that the same one is not below by 1e-6.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from omz.inference.statistics import round_to_three
 
 if TYPE_CHECKING:
-    from omz.accuracy.evaluation import Report
     from omz.accuracy.figures import Figure
+    from omz.accuracy.report import Report
 
 LISTED = 10
 

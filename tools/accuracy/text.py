@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from omz.accuracy.evaluation import Report
     from omz.accuracy.figures import Figure
     from omz.accuracy.output import Result
+    from omz.accuracy.report import Report
 
 NAMED = 20  # problems on stderr; the JSON has all
 MAX_MESSAGE = 400  # letters of such a line; names in a list may be of any length
