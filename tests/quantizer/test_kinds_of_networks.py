@@ -81,7 +81,7 @@ def arg_max(scores):
         {"ends": arg_max},
         {"four_dimensional": True},
     ],
-    ids=str,
+    ids=lambda form: " ".join(f"{name}-{getattr(value, '__name__', value)}" for name, value in form.items()),
 )
 def test_the_ir_answers_as_before(pictures, tmp_path, form):
     net = build(tmp_path / "net.xml", **form)
