@@ -30,11 +30,14 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
 
 
-def add_json_argument(group: argparse._ActionsContainer, what: str = "the results") -> None:
+def add_json_argument(
+    group: argparse._ActionsContainer, what: str = "the results", default: str | None = None
+) -> None:
     """Add ``--json``: a file for what programs read; stdout if none is named."""
+    instead = " (default)" if default else ", instead of the text"
     group.add_argument(
-        "--json", metavar="FILE", nargs="?", const="-",
-        help=f"write {what} as JSON; - or nothing for stdout, instead of the text",
+        "--json", metavar="FILE", nargs="?", const="-", default=default,
+        help=f"write {what} as JSON; - or no name: to stdout{instead}",
     )  # fmt: skip
 
 

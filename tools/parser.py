@@ -10,19 +10,46 @@ from typing import Any, NoReturn
 
 from omz.suggestions import did_you_mean
 
+#: Options that mean the same in every command that has them; docs/options.md has their other spellings.
+COMMON = (
+    "--name", "--model", "--models_dir", "--precisions", "--models_root", "--device", "--input", "--source",
+    "--annotations", "--label_order", "--labels", "--output", "--json",
+)  # fmt: skip
 _NUMBER = re.compile(r"-\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that takes no abbreviations: what works today means the same when there are more options.
 
+    Args:
+        foreign: Those of the :data:`COMMON` options that mean something else in this command.
+        settings: What argparse takes.
+
     Attributes:
         given: The words of the command line, for messages; :func:`omz.command.run` sets them.
     """
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - whatever argparse takes
+    def __init__(self, *, foreign: Sequence[str] = (), **settings: Any) -> None:  # noqa: ANN401
         super().__init__(**{"allow_abbrev": False} | settings)
         self.given: Sequence[str] = ()
+        self.foreign = foreign
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """The :data:`COMMON` options that this command has."""
+        known = self._option_string_actions
+        return tuple(name for name in COMMON if name in known and name not in self.foreign)
+
+    def format_help(self) -> str:
+        """Return the help, which ends with what is the same in other commands."""
+        own = self.epilog
+        if self.common:
+            note = f"Spelt so in every command that has them: {', '.join(self.common)} (docs/options.md)."
+            self.epilog = f"{own} {note}" if own else note
+        try:
+            return super().format_help()
+        finally:
+            self.epilog = own
 
     def error(self, message: str) -> NoReturn:
         """Print the error, what may have been meant, and where the options are told; exit with 2."""

@@ -42,7 +42,9 @@ def build_parser() -> Parser:
     parser = Parser(description="The whole main job on the bundled sample, without a network.")
     parser.add_argument(
         "-o",
+        "--output",
         "--output_dir",
+        dest="output_dir",
         type=Path,
         default=Path("quickstart"),
         metavar="DIR",
@@ -51,6 +53,7 @@ def build_parser() -> Parser:
     parser.add_argument("-d", "--device", default="CPU", help="OpenVINO device (default: CPU)")
     parser.add_argument(
         "-time",
+        "--time",
         type=seconds,
         default=1.0,
         metavar="S",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from omz.console import console
     from omz.demos.classification_benchmark_demo.grid import draw_grid
     from omz.demos.classification_benchmark_demo.text import print_report
@@ -109,11 +108,12 @@ def _demo(args: argparse.Namespace) -> int:
     if args.output and Path(args.output).suffix.lower() not in PICTURE_SUFFIXES:
         raise UsageError(f"-o {args.output}: expected a picture file, one of {', '.join(PICTURE_SUFFIXES)}")
     source = open_sources(args.input)
+    xml = one_ir(args)
     window = open_window("classification_benchmark_demo", no_show=args.no_show)
     try:
-        truth = _truth(args)
+        truth = _truth(xml, args)
         report = benchmark(
-            one_ir(args),
+            xml,
             source,
             device=arguments.device_options(args),
             labels=args.labels,
@@ -141,13 +141,13 @@ def _demo(args: argparse.Namespace) -> int:
     return SUCCESS
 
 
-def _truth(args: argparse.Namespace) -> GroundTruth | None:
+def _truth(xml: Path, args: argparse.Namespace) -> GroundTruth | None:
     from omz.inference.classes import network_classes
     from omz.inference.ground_truth import find_truth
 
     if not args.ground_truth:
         return None
-    classes = network_classes(args.model, args.labels, ports=arguments.network_ports(args))
+    classes = network_classes(xml, args.labels, ports=arguments.network_ports(args))
     return find_truth(args.ground_truth, classes, args.label_order)
 
 

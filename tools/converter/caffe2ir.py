@@ -22,6 +22,10 @@ from omz.parser import Parser
 CLASSIFICATION_INFO = {"model_type": "Classification", "resize_type": "standard"}
 
 
+#: Model Optimizer's options that are spelt as others of ours.
+FOREIGN = ("--input", "--output")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see ``caffe2ir --help``."""
     return run(build_parser(), convert, argv)
@@ -34,7 +38,12 @@ def build_parser() -> Parser:
 
 def standalone_parser(description: str, *, caffe: bool) -> Parser:
     """Return a parser for one network that is named by its files: of Caffe, in a PyTorch checkpoint, or in ONNX."""
-    parser = Parser(description=description)
+    parser = Parser(
+        description=description,
+        epilog="As in Model Optimizer, --input names the network's inputs, and --output where it ends; the IR goes to "
+        "--output_dir.",
+        foreign=FOREIGN,
+    )
     mo.add_arguments(parser, caffe=caffe)
     add_step_arguments(parser)
     target = parser.add_argument_group("IR")

@@ -37,8 +37,9 @@ def build_parser() -> Parser:
         "-d", "--download_dir", type=Path, default=Path(), metavar="DIR", help="what omz_downloader -o was"
     )
     group.add_argument(
-        "-o", "--output_dir", type=Path, metavar="DIR", help="root of the IRs (default: the download_dir)"
-    )
+        "-o", "--output", "--output_dir", type=Path, dest="output_dir", metavar="DIR",
+        help="root of the IRs (default: the download_dir)",
+    )  # fmt: skip
     group.add_argument("--precisions", metavar="P[,P]", help="FP16, FP32 or both (default: both)")
     group.add_argument(
         "-b",

@@ -29,9 +29,7 @@ _CHANNELS = (1, 3, 4)
 
 def add_step_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is done to pictures before the network sees them."""
-    group = parser.add_argument_group(
-        "how pictures are prepared to measure and calibrate the network (recorded in the IR)"
-    )
+    group = parser.add_argument_group("how pictures are prepared to measure it (recorded in the IR)")
     group.add_argument(
         "--resize", type=sides, metavar="N|WxH",
         help="256: the shorter side becomes 256; 256x256: stretched to that",

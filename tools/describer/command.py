@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, printable, run
 from omz.converter import model_optimizer as mo
+from omz.converter.caffe2ir import FOREIGN
 from omz.converter.picture_steps import add_step_arguments, steps_stated
 from omz.describer.network_files import CHECKPOINT_SUFFIXES, ONNX_SUFFIX
 from omz.errors import DescriptorError, UsageError
@@ -37,6 +38,7 @@ _CAFFE_ONLY = ("input_proto", "stage", "disable_fusing", "mean_file", "mean_file
 def build_parser() -> Parser:
     """Return the command line's parser."""
     parser = Parser(
+        foreign=(*FOREIGN, "--name"),
         description="Add a network of your own to a models folder: then all commands take it by its name.",
         epilog="Without --url, the files are copied to the models folder.",
     )

@@ -54,8 +54,9 @@ def build_parser() -> Parser:
     )
     group = parser.add_argument_group("download")
     group.add_argument(
-        "-o", "--output_dir", metavar="DIR", type=Path, default=Path(), help="where models go (default: here)"
-    )
+        "-o", "--output", "--output_dir", metavar="DIR", type=Path, dest="output_dir", default=Path(),
+        help="where models go (default: here)",
+    )  # fmt: skip
     group.add_argument("--cache_dir", metavar="DIR", type=Path, help="cache of files, shared between runs")
     group.add_argument(
         "--from_bundle",

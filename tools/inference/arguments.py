@@ -34,7 +34,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--resize_type",
         choices=RESIZE_TYPES,
         default="",
-        help="default: what the IR says, else standard (stretch)",
+        metavar="TYPE",
+        help=f"{', '.join(RESIZE_TYPES)} (default: what the IR says, else standard, which stretches)",
     )
     group.add_argument(
         "-reverse_input_channels",

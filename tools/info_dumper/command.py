@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omz import command
+from omz.errors import ZooError
+from omz.files import write_output
 from omz.parser import Parser
 from omz.zoo import selection
 
@@ -26,6 +27,7 @@ def build_parser() -> Parser:
     """Return the command line's parser."""
     parser = Parser(description="Print what the descriptors say of models, as JSON.")
     selection.add_selection_arguments(parser)
+    command.add_json_argument(parser.add_argument_group("output"), "them", default="-")
     command.add_common_arguments(parser)
     return parser
 
@@ -34,8 +36,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return command.SUCCESS
-    json.dump([describe(model) for model in selection.selected_models(args)], sys.stdout, indent=4)
-    print()
+    described = [describe(model) for model in selection.selected_models(args)]
+    write_output(args.json, json.dumps(described, indent=4) + "\n", ZooError)
     return command.SUCCESS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import shlex
 import sys
@@ -16,13 +17,14 @@ from omz.accuracy.method import evaluation_of, preparation_for
 from omz.command import (
     SUCCESS,
     add_common_arguments,
+    add_json_argument,
     describe,
     positive_number,
     report_failures,
     run,
 )
 from omz.errors import InferenceError, UsageError, ZooError
-from omz.files import check_writable
+from omz.files import check_writable, write_output
 from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
 from omz.inference.choice import add_choice_arguments
 from omz.parser import Parser
@@ -73,6 +75,7 @@ def build_parser() -> Parser:
         "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
     )
     group.add_argument("--dry_run", action="store_true", help="print what would be done, do nothing")
+    add_json_argument(group, "what was made")
     add_network_arguments(parser.add_argument_group("where the IR leaves it open"))
     group = parser.add_argument_group("quantization")
     group.add_argument(
@@ -130,7 +133,8 @@ def _run(args: argparse.Namespace) -> int:
         from omz.quantizer import backend
 
         backend.load()
-    failed = []
+    failed: list[str] = []
+    made: list[dict[str, object]] = []
     for task in tasks:
         where = f"{task.network.name} {task.precision}"
         try:
@@ -141,7 +145,11 @@ def _run(args: argparse.Namespace) -> int:
             print(f"{where}: error: {describe(error)}", file=sys.stderr)
             failed.append(where)
         else:
+            made.append(result.to_json() | {"model": task.network.name, "precision": task.precision})
             _report(where, result)
+    if args.json:
+        content = {"quantized": made, "failed": failed}
+        write_output(args.json, json.dumps(content, indent=2) + "\n", ZooError)
     return report_failures(failed)
 
 

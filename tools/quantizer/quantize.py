@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openvino as ov
 
@@ -56,6 +56,10 @@ class Quantized:
     value_before: float | None = None
     value: float | None = None
     given_back: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON values; shares are 0 to 1."""
+        return asdict(self) | {"xml": str(self.xml), "given_back": list(self.given_back)}
 
 
 def quantize_model(
