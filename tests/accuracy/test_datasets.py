@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from omz.accuracy.datasets import Dataset, Sample, open_dataset, take
 from omz.accuracy.definitions import load_definition
-from omz.errors import InferenceError
+from omz.errors import DescriptorError, InferenceError
 from omz.zoo import label_order
 from omz.zoo.class_list import ClassList
 from omz.zoo.labels import load_labels
@@ -270,3 +270,37 @@ def test_list_beside_copied_pictures_in_the_folder_itself(tmp_path, pictures, wr
     for name, _ in pictures[1][:5]:
         shutil.copy(pictures[0] / name, tmp_path)
     check(open_dataset(load_definition("imagenet_1000_classes"), tmp_path), pictures[1][:5], "imagenet_2012")
+
+
+class TestLabelFileOfADefinition:
+    """``labels`` in a file of definitions may name a file beside it."""
+
+    @pytest.fixture
+    def definitions(self, tmp_path):
+        path = tmp_path / "datasets.yml"
+        path.write_text(
+            "datasets:\n- name: pets\n  labels: pets.csv\n"
+            "  annotation_conversion: {converter: imagenet, annotation_file: val.txt}\n"
+        )
+        (tmp_path / "pets.csv").write_text("name,id\ndog,1\ncat,0\n")
+        return path
+
+    def test_gives_the_classes(self, definitions, tmp_path, monkeypatch):
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        for name in ("dog", "cat"):
+            picture(tmp_path / "data" / name / "a.png")
+        dataset = open_dataset(load_definition("pets", definitions), tmp_path / "data")
+        assert [(sample.path.parent.name, sample.label) for sample in dataset.samples] == [
+            ("cat", 0),
+            ("dog", 1),
+        ]
+        assert (dataset.labels, dataset.classes.names) == ("", ("cat", "dog"))
+
+    @pytest.mark.parametrize("stated", ["../pets.csv", "other.csv"])
+    def test_is_only_looked_for_there(self, definitions, tmp_path, stated):
+        (tmp_path.parent / "pets.csv").write_text("cat\ndog\n")
+        definitions.write_text(definitions.read_text().replace("pets.csv", stated))
+        picture(tmp_path / "data" / "cat" / "a.png")
+        with pytest.raises(DescriptorError, match="no such label list"):
+            open_dataset(load_definition("pets", definitions), tmp_path / "data")

@@ -22,7 +22,8 @@ from omz.inference.picture_input import PictureInput
 from omz.inference.preparation import preprocessing_of
 from omz.zoo.accuracy_check import Evaluation, load_evaluation
 from omz.zoo.catalogue import packaged_root
-from omz.zoo.labels import load_labels
+from omz.zoo.class_list import ClassList
+from omz.zoo.labels import Label, load_labels
 from omz.zoo.steps import PictureSteps
 
 ORDERS = ("imagenet_2012", "imagenet_2015")
@@ -327,3 +328,16 @@ def test_dataset_of_more_classes_than_the_network(digit_parts, readers):
     samples = (replace(dataset.samples[0], label=20), *dataset.samples[1:])
     with pytest.raises(InferenceError, match="has 20 classes; dataset 'digits' has class 20"):
         measure(folder / "FP32/se-resnext-digits.xml", replace(dataset, samples=samples), evaluation)
+
+
+@pytest.mark.parametrize("count", [19, 21])
+def test_dataset_of_another_number_of_classes(digit_parts, count):
+    """Even if all its pictures are of classes that the network has."""
+    folder, dataset, evaluation = digit_parts
+    classes = ClassList(tuple(Label(index, "", (f"x{index}",)) for index in range(count)))
+    samples = tuple(sample for sample in dataset.samples if sample.label < 19)
+    other = replace(dataset, samples=samples, classes=classes)
+    with pytest.raises(
+        InferenceError, match=rf"has 20 classes; dataset 'digits' has {count}, the network's own"
+    ):
+        measure(folder / "FP32/se-resnext-digits.xml", other, evaluation)

@@ -18,13 +18,13 @@ from nets import patterned_weights, pictures, synthetic_weights
 from nets.conversion import run_model
 from nets.zoo import NETS, lay_out
 from omz.converter.caffe.reference import run
-from omz.converter.ir import label_text
 from omz.converter.zoo_model import convert_model
 from omz.inference.classifier import load_classifier
 from omz.inference.pipeline import Pipeline
 from omz.inference.sources import Arrays
 from omz.info_dumper.info import Info, inspect
 from omz.zoo import catalogue
+from omz.zoo.label_text import label_text
 from omz.zoo.labels import load_labels
 from omz.zoo.schema import Model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from omz.errors import DescriptorError, InferenceError, UsageError
 from omz.inference.classifier import InputOptions, load_classifier
 from omz.inference.devices import DeviceOptions
-from omz.inference.labels import from_model_info, read_labels
 from omz.inference.network import gist
 from omz.inference.pipeline import Pipeline
 from omz.inference.sources import Arrays
@@ -93,51 +93,26 @@ class TestLabels:
     def test_from_the_ir(self, tiny):
         assert load_classifier(tiny.xml).labels == LABELS
 
-    def test_blanks_come_back(self):
-        assert from_model_info("kit_fox tench great_white_shark") == ["kit fox", "tench", "great white shark"]
+    def test_with_underscores_from_the_exact_record(self, build_net, tmp_path):
+        names = ("red_0", "kit fox", "blue", "green grass", "other", "light")
+        net = build_net(tmp_path / "net.xml", labels=names)
+        assert load_classifier(net.xml).labels == ("red 0", *names[1:])
+        net = build_net(tmp_path / "net.xml", labels=names, provenance={"labels": json.dumps(names)})
+        assert load_classifier(net.xml).labels == names
+        net = build_net(tmp_path / "net.xml", labels=names, provenance={"labels": "[1"})
+        with pytest.raises(DescriptorError, match=r"net.xml: rt_info: the record of exact names"):
+            load_classifier(net.xml)
 
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "# comment\n0 n02119789 a b, other name\n1 - c\n\n2 n00000002 d\n",
-            "n02119789 a b, other name\nn00000001 c\nn00000002 d\n",
-            "a b\nc\nd\n",
-            "\ufeffa b\r\nc\r\nd",
-        ],
-        ids=["own", "Open Model Zoo", "names", "Windows"],
-    )
-    def test_three_formats(self, tmp_path, text):
+    def test_from_a_file_or_a_list(self, tiny, tmp_path):
         path = tmp_path / "labels.txt"
-        path.write_bytes(text.encode())
-        assert read_labels(path) == ["a b", "c", "d"]
-
-    def test_lists_of_the_toolkit_by_name(self):
-        assert read_labels("imagenet_2015")[0] == "kit fox"
-        assert read_labels("imagenet_2012")[0] == "tench"
-        assert len(read_labels("imagenet_2012")) == 1000
-
-    @pytest.mark.parametrize(
-        ("content", "why"),
-        [
-            (b"", "no label"),
-            (b"\n \n", "no label"),
-            (b"\xff\xfe\x00", "UTF-8"),
-            (b"n01440764 tench\ngoldfish\n", "entry 2"),
-            (b"0 n01440764 tench\n2 n01443537 goldfish\n", "line 2"),
-        ],
-    )
-    def test_what_is_no_list(self, tmp_path, content, why):
-        path = tmp_path / "labels.txt"
-        path.write_bytes(content)
-        with pytest.raises((InferenceError, DescriptorError), match=why) as error:
-            read_labels(path)
-        assert str(path) in str(error.value)
-
-    def test_unknown_list_and_missing_file(self):
-        with pytest.raises(DescriptorError, match="imagenet_2015"):
-            read_labels("imagenet_1999")
-        with pytest.raises(InferenceError, match="no such label file"):
-            read_labels("nothing.txt")
+        path.write_text("\n".join(f"{n} name {n}x" for n in (3, 1, 0, 2, 5, 4)))
+        assert load_classifier(tiny.xml, labels=path).labels == tuple(f"name {n}x" for n in range(6))
+        with pytest.raises(InferenceError, match=r"imagenet_2015: 1000 labels, but .* has 6 classes"):
+            load_classifier(tiny.xml, labels="imagenet_2015")
+        with pytest.raises(DescriptorError, match=r"imagenet_1999: no such label list\. Did you mean"):
+            load_classifier(tiny.xml, labels="imagenet_1999")
+        with pytest.raises(DescriptorError, match=r"nothing.txt: no such label file"):
+            load_classifier(tiny.xml, labels="nothing.txt")
 
     @pytest.mark.parametrize("count", [5, 7])
     def test_wrong_length_is_refused_with_both_numbers(self, tiny, tmp_path, count):

@@ -69,6 +69,7 @@ def build(
     layout_told: bool = True,
     four_dimensional: bool = False,
     info: dict[str, str] | None = None,
+    provenance: dict[str, str] | None = None,
     shape: tuple[int, ...] | None = None,
     channels: int = 3,
     classes: int = len(LABELS),
@@ -117,6 +118,8 @@ def build(
         model.set_rt_info(" ".join(name.replace(" ", "_") for name in labels), ["model_info", "labels"])
     for key, value in (info or {}).items():
         model.set_rt_info(value, ["model_info", key])
+    for key, value in (provenance or {}).items():
+        model.set_rt_info(value, ["omz", key])
     xml.parent.mkdir(parents=True, exist_ok=True)
     ov.save_model(model, xml, compress_to_fp16=False)
     return TinyNet(xml, kernel, matrix, height, width)

@@ -15,9 +15,11 @@ import pytest
 from omz.errors import ConversionError, InferenceError, UsageError
 from omz.inference.benchmark import benchmark
 from omz.inference.classification import classify
+from omz.inference.classifier import load_classifier
 from omz.inference.devices import DeviceOptions
 from omz.quantizer import Options, quantize_model
 from omz.quantizer.calibration import Unlabelled, digest
+from omz.zoo.label_text import exact_record, label_text
 
 from .conftest import FOLDER, Sample, prepare
 
@@ -275,3 +277,14 @@ def test_calibration_needs_no_classes_and_the_bound_on_what_is_lost_does(xml, in
     with pytest.raises(UsageError, match="only on pictures whose class is known"):
         quantize_model(xml, pictures, prepare, Options(max_drop=0.01), output=tmp_path / "bounded.xml")
     assert not (tmp_path / "bounded.xml").exists()
+
+
+def test_exact_names_of_classes_stay(xml, trained_on, tmp_path):
+    """Beside Model API's text, which has '_' for blanks."""
+    names = [f"red_{number}" for number in range(10)] + [f"blue {number}" for number in range(10)]
+    model = ov.Core().read_model(xml)
+    model.set_rt_info(label_text(names), ["model_info", "labels"])
+    model.set_rt_info(exact_record(names), ["omz", "labels"])
+    ov.save_model(model, tmp_path / "names.xml", compress_to_fp16=False)
+    int8 = quantize_model(tmp_path / "names.xml", trained_on[:20], prepare, output=tmp_path / "int8.xml").xml
+    assert load_classifier(int8).labels == tuple(names)

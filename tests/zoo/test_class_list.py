@@ -50,3 +50,27 @@ def test_own_classes_have_several_names_and_no_wnid():
 def test_a_network_without_labels_has_numbers():
     classes = ClassList.of_network(None, 3)
     assert (classes.named, classes.names, classes.count) == (False, ("0", "1", "2"), 3)
+
+
+class TestListed:
+    """What a definition of a dataset names: a list of the toolkit, or a file."""
+
+    def test_a_list_of_the_toolkit(self):
+        classes = ClassList.listed("imagenet_2015", 1)
+        assert (classes.name, classes.first, classes.count) == ("imagenet_2015", 1, 1001)
+
+    def test_a_file_with_the_classes_of_a_list(self, tmp_path):
+        path = tmp_path / "synset_words.txt"
+        lines = [f"{one.wnid} {', '.join(one.names)}" for one in load_labels("imagenet_2012")]
+        path.write_text("\n".join(lines))
+        classes = ClassList.listed(str(path))
+        assert (classes.name, classes.first, classes.count) == ("imagenet_2012", 0, 1000)
+        path.write_text("\n".join(["__background__", *lines]))
+        classes = ClassList.listed(str(path))
+        assert (classes.name, classes.first, classes.count) == ("imagenet_2012", 1, 1001)
+
+    def test_a_file_of_other_classes(self, tmp_path):
+        path = tmp_path / "labels.txt"
+        path.write_text("1 dog\n0 cat\n")
+        classes = ClassList.listed(str(path))
+        assert (classes.name, classes.first, classes.names) == ("", 0, ("cat", "dog"))

@@ -13,6 +13,7 @@ from omz.errors import ClassError, InferenceError
 from omz.files import read_bounded
 from omz.zoo.class_list import ClassList, normal
 from omz.zoo.label_order import orders_of
+from omz.zoo.labels import parse_labels
 
 if TYPE_CHECKING:
     from omz.accuracy.definitions import Definition
@@ -32,9 +33,9 @@ def dataset_labels(definition: Definition, source: Path) -> list[str]:
         path = found_below(source, meta)
         return _from_meta(path, background)
     if isinstance(conversion, ListConversion) and conversion.labels_file:
-        from omz.inference.labels import read_labels
-
-        return background + list(read_labels(found_below(source, conversion.labels_file)))
+        return background + [
+            label.name for label in parse_labels(found_below(source, conversion.labels_file))
+        ]
     return []
 
 

@@ -137,7 +137,7 @@ def open_dataset(
         DescriptorError: There is no such class list.
     """
     if classes is None:
-        classes = ClassList.known(definition.labels, definition.first_class)
+        classes = ClassList.listed(definition.labels, definition.first_class)
     source = _source(definition, source, source_option)
     if source.is_file():
         annotations, source = annotations or source, source.parent
@@ -204,7 +204,7 @@ def classes_of(definition: Definition, xml: Path, ports: Ports = DEFAULT) -> Cla
     classes = network_classes(xml, ports=ports)
     if classes.named or not definition.labels:
         return classes
-    return ClassList.known(definition.labels, definition.first_class)
+    return ClassList.listed(definition.labels, definition.first_class)
 
 
 def take(dataset: Dataset, count: int, seed: int = 0) -> Dataset:

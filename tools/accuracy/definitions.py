@@ -12,6 +12,7 @@ from omz.accuracy.conversions import Conversion, ListConversion
 from omz.errors import DescriptorError
 from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
+from omz.zoo.labels import labels_source
 from omz.zoo.validation import validated
 from omz.zoo.yaml_file import read_yaml
 
@@ -27,7 +28,8 @@ class Definition(BaseModel):
 
     Attributes:
         name: By which an ``accuracy-check.yml`` asks for it.
-        labels: The class list whose order the network's output has; '' where the network's own labels tell.
+        labels: The class list whose order the network's output has: its name, or the whole path of a file; '' where
+            the network's own labels tell.
         data_source: Folder of the pictures, '' for the folder itself.
         bundled: Folder below ``models/`` with the data, for what comes with the toolkit.
         annotation_conversion: Where the pictures and their classes are.
@@ -86,7 +88,8 @@ def load_definition(name: str, path: Path | None = None, own: Mapping[str, Any] 
     if known_entry or "annotation_conversion" in own:
         where = f"dataset {name!r}" if own else path
         definition = validated(where, Definition, {"name": name, **(known_entry or {}), **own})
-        return definition.model_copy(update={"labels": definition.labels or _usual_labels(definition)})
+        labels = labels_source(definition.labels or _usual_labels(definition), path.resolve().parent)
+        return definition.model_copy(update={"labels": str(labels)})
     if "annotation" in own:
         raise DescriptorError(
             f"dataset {name!r}: its annotation is a pickle of the accuracy checker's, which is not read. "

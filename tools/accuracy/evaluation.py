@@ -174,13 +174,17 @@ def _check_labels(classifier: Classifier, dataset: Dataset) -> None:
     """Compare the network's classes with the dataset's, as far as the IR tells them.
 
     Raises:
-        InferenceError: The dataset has a class that the network has not.
+        InferenceError: They are not as many, or the dataset has a class that the network has not.
     """
+    classes = classifier.output.classes
     highest = max((max(sample.labels or (sample.label,)) for sample in dataset.samples), default=0)
-    if classifier.output.classes is not None and highest >= classifier.output.classes:
+    if classes is not None and (classes != dataset.classes.count or highest >= classes):
+        theirs = (
+            f"{dataset.classes.count}, {dataset.classes.told}" if highest < classes else f"class {highest}"
+        )
         raise InferenceError(
-            f"{classifier.path}: has {classifier.output.classes} classes; dataset {dataset.name!r} has class "
-            f"{highest}. Is it a dataset for another model?"
+            f"{classifier.path}: has {classes} classes; dataset {dataset.name!r} has {theirs}. "
+            "Is it a dataset for another model?"
         )
     for other in orders_of(dataset.labels)[1:] if dataset.labels else ():
         if classifier.labels == tuple(label.name for label in load_labels(other)):

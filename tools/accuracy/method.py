@@ -75,6 +75,7 @@ def dataset_of(
     from omz.accuracy.datasets import classes_of, open_dataset, open_pictures, take, take_stated
     from omz.accuracy.definitions import load_definition
     from omz.inference.classes import network_classes
+    from omz.zoo.labels import labels_source
 
     classes = network_classes(network.most_exact, labels, ports=ports) if labels else None
     if evaluation is None:
@@ -86,9 +87,10 @@ def dataset_of(
     definition = load_definition(evaluation.dataset, definitions, evaluation.own)
     if source is None and not definition.bundled:
         return None
-    stated = network.model.model_info.labels if network.model else None
-    if isinstance(stated, str):  # of an IR that was converted without them
-        definition = definition.model_copy(update={"labels": stated})
+    if network.model and isinstance(stated := network.model.model_info.labels, str):
+        # for an IR that was converted without them
+        listed = labels_source(stated, network.model.directory.resolve())
+        definition = definition.model_copy(update={"labels": str(listed)})
     dataset = open_dataset(
         definition,
         source,

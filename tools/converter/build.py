@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from omz.converter.arguments import ALL_INPUTS, Arguments
 from omz.converter.graph import input_name
-from omz.converter.ir import describe, label_text
+from omz.converter.ir import describe
 from omz.converter.outputs import OUTPUT, Meaning, meaning_of
 from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, located
 from omz.version import __version__
+from omz.zoo.label_text import exact_record, label_text
 
 
 def build_model(
@@ -64,6 +65,8 @@ def build_model(
         model.set_friendly_name(name)
         info = dict(model_info) | ({"labels": label_text(labels)} if labels else {})
         provenance = {"version": __version__, "arguments": arguments.canonical()}
+        if record := exact_record(labels):
+            provenance["labels"] = record
         provenance |= {key: digest.result() for key, digest in digests.items()}
         provenance[OUTPUT] = " ".join(meaning.kind for meaning in kinds)
         describe(model, info, provenance)

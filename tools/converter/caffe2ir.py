@@ -56,7 +56,7 @@ def standalone_parser(description: str, *, caffe: bool) -> Parser:
     target.add_argument(
         "--labels",
         metavar="LIST",
-        help="class names for Model API: a list of the toolkit, such as imagenet_2012, or a file",
+        help="class names for Model API: a list of the toolkit, such as imagenet_2012, or a file (docs/labels.md)",
     )
     target.add_argument(
         "--model_info",
@@ -110,10 +110,9 @@ def _stated(text: str) -> tuple[str, str]:
 def _labels(stated: str | None) -> list[str]:
     if not stated:
         return []
-    from omz.zoo.labels import load_labels, parse_labels
+    from omz.zoo.labels import read_labels
 
-    path = Path(stated)
-    return [label.name for label in (parse_labels(path) if path.is_file() else load_labels(stated))]
+    return [label.name for label in read_labels(stated)]
 
 
 if __name__ == "__main__":

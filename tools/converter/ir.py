@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import openvino as ov
@@ -14,7 +14,8 @@ from omz.errors import ConversionError
 
 #: Model API's names of what an IR can say about itself.
 MODEL_INFO = "model_info"
-#: Our own section: where the IR comes from. No path and no time, they would make equal things differ.
+#: Our own section: where the IR comes from, and what Model API's cannot hold. No path and no time, they would make
+#: equal things differ.
 PROVENANCE = "omz"
 
 
@@ -23,11 +24,6 @@ def describe(model: ov.Model, model_info: Mapping[str, object], provenance: Mapp
     for section, values in ((MODEL_INFO, model_info), (PROVENANCE, provenance)):
         for key, value in values.items():
             model.set_rt_info(_text(value), [section, key])
-
-
-def label_text(names: Sequence[str]) -> str:
-    """Join class names by Model API's convention: blanks separate names, so blanks within one become ``_``."""
-    return " ".join("_".join(name.split()) for name in names)
 
 
 def write_ir(model: ov.Model, xml: Path, *, compress_to_fp16: bool) -> None:

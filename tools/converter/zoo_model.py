@@ -16,7 +16,7 @@ from omz.converter.caffe2ir import CLASSIFICATION_INFO
 from omz.converter.picture_steps import record, step_flags
 from omz.errors import ConversionError, DescriptorError, located
 from omz.zoo.catalogue import default_root, load_model
-from omz.zoo.labels import load_labels
+from omz.zoo.labels import descriptor_labels, labels_source
 from omz.zoo.network import ModelInfo
 from omz.zoo.schema import Model
 
@@ -93,7 +93,7 @@ def convert_model(
 
     began = time.perf_counter()
     declared = model.pytorch.model_dump() if model.pytorch else None
-    built = build_model(arguments, model.name, _info(model.model_info), _labels(model.model_info), declared)
+    built = build_model(arguments, model.name, _info(model.model_info), _labels(model), declared)
     if steps := _steps(model, arguments):
         try:
             record(built, steps)
@@ -178,7 +178,7 @@ def standalone_command(model: Model, arguments: Arguments, output_dir: Path, pre
         f"--model_name={model.name}",
     ]
     if isinstance(model.model_info.labels, str):
-        words.append(f"--labels={model.model_info.labels}")
+        words.append(f"--labels={labels_source(model.model_info.labels, model.directory)}")
     usual = CLASSIFICATION_INFO if isinstance(model.model_info.labels, str) else {}
     for key, value in _info(model.model_info).items():
         if usual.get(key) != value:
@@ -219,10 +219,9 @@ def _info(info: ModelInfo) -> dict[str, object]:
     return info.model_dump(exclude_none=True, exclude={"labels"})
 
 
-def _labels(info: ModelInfo) -> list[str]:
-    if isinstance(info.labels, str):
-        return [label.name for label in load_labels(info.labels)]
-    return list(info.labels or ())
+def _labels(model: Model) -> list[str]:
+    with located(f"{model.directory / 'model.yml'}: key 'model_info.labels'"):
+        return [label.name for label in descriptor_labels(model.model_info.labels, model.directory)]
 
 
 def _bracketed(shape: Sequence[int | str]) -> str:

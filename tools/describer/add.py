@@ -164,12 +164,9 @@ def _is_listed(labels: str | Path) -> bool:
 
 
 def _class_names(labels: str | Path) -> list[str]:
-    from omz.zoo.labels import load_labels, parse_labels
+    from omz.zoo.labels import read_labels
 
-    if not str(labels):
-        return []
-    path = Path(labels)
-    return [label.name for label in (parse_labels(path) if path.is_file() else load_labels(str(labels)))]
+    return [label.name for label in read_labels(labels)] if str(labels) else []
 
 
 def _check_arguments(model: Model, arguments: Arguments, root: Path) -> None:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omz.errors import InferenceError, UsageError
-from omz.inference import labels as label_files
 from omz.inference.devices import DeviceOptions, parse_device, properties
 from omz.inference.locate import find_model
-from omz.inference.network import one_line, read_network, told
+from omz.inference.network import class_names, one_line, read_network, told
 from omz.inference.output import Output, choose_output, describe_output
 from omz.inference.picture_input import one_at_a_time, picture_input
 from omz.inference.ranking import Prediction, rank
 from omz.inference.resizing import RESIZE_TYPES
 from omz.zoo.class_list import ClassList
+from omz.zoo.labels import read_labels
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -227,7 +227,7 @@ def read_classifier(
     recorded = choose_output(network, output, path)
     picture = picture_input(network, path, layout=inputs.layout, shape=inputs.shape)
     inputs = _complete(network, inputs, picture, path)
-    of_ir = told(network, "labels")
+    of_ir = class_names(network, path) if labels is None else []
     network = one_at_a_time(network, picture, path)
     found = describe_output(network, recorded, path)
     names = _labels(of_ir, labels, found, path)
@@ -237,15 +237,15 @@ def read_classifier(
 
 
 def _labels(
-    of_ir: str, labels: str | Path | Sequence[str] | None, output: Output, path: Path
+    of_ir: Sequence[str], labels: str | Path | Sequence[str] | None, output: Output, path: Path
 ) -> tuple[str, ...]:
     """Return the labels that are given, or those of the IR; () if there are neither."""
     if labels is None:
         if not of_ir:
             return ()
-        names, where = label_files.from_model_info(of_ir), f"{path}: rt_info"
+        names, where = list(of_ir), f"{path}: rt_info"
     elif isinstance(labels, str | Path):
-        names, where = label_files.read_labels(labels), str(labels)
+        names, where = [label.name for label in read_labels(labels)], str(labels)
     else:
         names, where = list(labels), "labels"
     if output.classes not in (None, len(names)):

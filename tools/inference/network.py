@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.errors import InferenceError
+from omz.converter.ir import PROVENANCE
+from omz.errors import InferenceError, located
+from omz.zoo.label_text import names_of
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -56,3 +58,13 @@ def told(network: ov.Model, key: str, section: str = "model_info") -> str:
     """Return what the IR says about itself under a key of its ``rt_info``, '' if it does not."""
     place = [section, key]
     return str(network.get_rt_info(place).astype(str)) if network.has_rt_info(place) else ""
+
+
+def class_names(network: ov.Model, path: Path) -> list[str]:
+    """Return the names of the classes that the IR tells, [] if it does not.
+
+    Raises:
+        DescriptorError: They are malformed; names the file.
+    """
+    with located(f"{path}: rt_info"):
+        return names_of(told(network, "labels"), told(network, "labels", PROVENANCE))

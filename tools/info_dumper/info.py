@@ -105,8 +105,7 @@ def inspect(network: Network, precision: str, xml: Path) -> Info:
     from omz.converter.graph import input_name
     from omz.converter.ir import PROVENANCE
     from omz.converter.outputs import OUTPUT
-    from omz.inference.labels import from_model_info
-    from omz.inference.network import read_network, told
+    from omz.inference.network import class_names, read_network, told
     from omz.inference.recorded import recorded_steps
     from omz.info_dumper.counting import count_cost
     from omz.zoo.step_effects import in_words
@@ -129,7 +128,7 @@ def inspect(network: Network, precision: str, xml: Path) -> Info:
         published_top5=published.top5 if published else None,
         ir=str(xml),
         output_kinds=told(read, OUTPUT, PROVENANCE),
-        labels=len(from_model_info(told(read, "labels"))),
+        labels=len(class_names(read, xml)),
         preparation=in_words(steps) if steps else "",
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
-from omz.zoo.labels import Label, known_lists, load_labels
+from omz.zoo.labels import Label, known_lists, load_labels, parse_labels
 
 #: A network's labels are those of a known list if so many of them agree, place by place. Lists differ in a few names
 #: ('crane' and 'crane bird'); two orders of the same classes agree in ten of a thousand.
@@ -38,6 +39,23 @@ class ClassList:
             DescriptorError: There is no such list.
         """
         return cls(tuple(load_labels(name)), name, first, named)
+
+    @classmethod
+    def listed(cls, source: str, first: int = 0) -> Self:
+        """Return a list that a definition names: one of the toolkit, or a file by its whole path.
+
+        Raises:
+            DescriptorError: There is no such list, or it cannot be read.
+        """
+        if not Path(source).is_absolute():
+            return cls.known(source, first)
+        labels = parse_labels(Path(source))
+        found = cls.of_network([label.name for label in labels], len(labels))
+        return (
+            cls(found.labels, found.name, found.first or first)
+            if found.name
+            else cls(tuple(labels), "", first)
+        )
 
     @classmethod
     def of_network(cls, names: Sequence[str] | None, count: int) -> Self:

@@ -1,25 +1,29 @@
-"""Class lists by name: ``models/labels/<name>.txt``, one class a line as ``index wnid name``.
+"""Class lists: the names of a network's classes, by index.
 
-The project's own format::
+Lists that come with the toolkit are in ``models/labels/<name>.txt``, in the project's own format::
 
     # comment lines and blank lines are skipped
     0 n02119789 kit fox
     1 n02100735 English setter
 
 Indexes count up from 0. ``wnid`` is the WordNet id, or ``-`` where a class has none. The rest of the line is
-the class's names, separated by commas, the usual one first.
+the class's names, separated by commas, the usual one first. Files of users come in many other forms, too: see
+:mod:`omz.zoo.label_files`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from omz.command import printable
 from omz.errors import DescriptorError
-from omz.files import read_bounded
+from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
-
-MAX_LABEL_BYTES = 16 << 20
+from omz.zoo.label_files.entries import Entry, clean
+from omz.zoo.label_files.reader import read_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,28 @@ class Label:
         return self.names[0]
 
 
+def read_labels(source: str | Path) -> list[Label]:
+    """Read a label file, or a list that comes with the toolkit, such as ``imagenet_2015``.
+
+    Args:
+        source: Path of a file in any of the usual forms, or else the name of a list.
+
+    Raises:
+        DescriptorError: There is no such file or list, or it cannot be read; names the line and how to mend it.
+    """
+    path = Path(source)
+    if path.is_file():
+        return parse_labels(path)
+    if path.name == str(source) and not path.suffix:
+        return load_labels(path.name)
+    why = (
+        "is no file"
+        if path.exists()
+        else f"no such label file.{did_you_mean(path.stem, known_lists(), count=2)}"
+    )
+    raise DescriptorError(f"{printable(str(path))}: {why}")
+
+
 def load_labels(name: str, folder: Path | None = None) -> list[Label]:
     """Load a class list that comes with the toolkit (or of another ``folder``), such as ``imagenet_2015``.
 
@@ -45,8 +71,34 @@ def load_labels(name: str, folder: Path | None = None) -> list[Label]:
     folder = folder or catalogue.packaged_root() / "labels"
     path = folder / f"{name}.txt"
     if "/" in name or not path.is_file():
-        raise DescriptorError(f"{path}: no such label list. Known: {', '.join(known_lists(folder))}")
+        raise DescriptorError(
+            f"{printable(name)}: no such label list.{did_you_mean(name, known_lists(folder), count=2)} Known: "
+            f"{', '.join(known_lists(folder))}; or the path of a file"
+        )
     return parse_labels(path)
+
+
+def descriptor_labels(stated: str | Sequence[str] | None, folder: Path) -> list[Label]:
+    """Return the classes that a descriptor states under ``model_info.labels``.
+
+    Args:
+        stated: The names; or the name of a list of the toolkit, or of a file in ``folder``; None for no classes.
+        folder: The descriptor's own.
+
+    Raises:
+        DescriptorError: There is no such list or file, or it cannot be read.
+    """
+    if isinstance(stated, str):
+        source = labels_source(stated, folder)
+        return parse_labels(source) if isinstance(source, Path) else load_labels(source)
+    return [Label(index, "", (clean(name, f"entry {index + 1}"),)) for index, name in enumerate(stated or ())]
+
+
+def labels_source(stated: str, folder: Path) -> str | Path:
+    """Return what a file in ``folder`` means by a label list's name: one of the toolkit, else a file beside it."""
+    path = folder / stated
+    here = path.name == stated and path.is_file()
+    return path if here and stated not in known_lists() else stated
 
 
 def known_lists(folder: Path | None = None) -> list[str]:
@@ -55,32 +107,29 @@ def known_lists(folder: Path | None = None) -> list[str]:
 
 
 def parse_labels(path: Path) -> list[Label]:
-    """Read a file in the project's format; see the module's docstring.
+    """Read a label file in any of the usual forms; see :mod:`omz.zoo.label_files`.
+
+    Where it gives WordNet ids alone, names are those of the toolkit's lists, if all ids are known there, and else the
+    ids.
 
     Raises:
-        DescriptorError: A line is malformed; names the file, the line and what was expected.
+        DescriptorError: It cannot be read; names the file, the line and how to mend it.
     """
-    labels: list[Label] = []
-    for number, line in enumerate(_read(path).split("\n"), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        words = line.split(maxsplit=2)
-        names = tuple(part.strip() for part in words[-1].split(",") if part.strip())
-        if len(words) < 3 or words[0] != str(len(labels)) or not names:
-            raise DescriptorError(
-                f"{path}: line {number}: expected '{len(labels)} <wnid or -> <name>[, <name>...]', "
-                f"got {line[:80]!r}"
-            )
-        labels.append(Label(len(labels), "" if words[1] == "-" else words[1], names))
-    if not labels:
-        raise DescriptorError(f"{path}: expected a class a line, got none")
-    return labels
+    entries = read_entries(path)
+    names: dict[str, tuple[str, ...]] = {}
+    if not all(entry.names for entry in entries):
+        names = _known_names()
+        if not all(entry.names or entry.wnid in names for entry in entries):
+            names = {}
+    return [Label(index, entry.wnid, _names(entry, names)) for index, entry in enumerate(entries)]
 
 
-def _read(path: Path) -> str:
-    content = read_bounded(path, MAX_LABEL_BYTES, "label list", DescriptorError)
-    try:
-        return content.decode("utf-8-sig")  # some editors put a byte order mark first
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DescriptorError(f"{path}: line {line}: expected UTF-8 text") from error
+def _names(entry: Entry, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return entry.names or known.get(entry.wnid) or (entry.wnid,)
+
+
+@cache
+def _known_names() -> dict[str, tuple[str, ...]]:
+    """Return the names of the WordNet ids in the toolkit's lists; the first list has the last word."""
+    labels = [label for name in reversed(known_lists()) for label in load_labels(name)]
+    return {label.wnid: label.names for label in labels if label.wnid}

@@ -23,7 +23,7 @@ class ModelInfo(Section):
     """What goes into the ``model_info`` section of the IR, by Model API's convention."""
 
     model_type: str | None = None
-    #: The names of the classes by index, or the name of a list in ``models/labels``.
+    #: The names of the classes by index; or the name of a list in ``models/labels`` or of a file beside the descriptor.
     labels: list[str] | str | None = None
     resize_type: str | None = None
     confidence_threshold: float | None = None
@@ -40,7 +40,9 @@ class ModelInfo(Section):
         named = isinstance(labels, str) and re.fullmatch("[0-9A-Za-z_.-]+", labels)
         listed = isinstance(labels, list) and labels and all(isinstance(x, str) and x for x in labels)
         if not named and not listed and labels is not None:
-            raise ValueError("expected a list of class names, or the name of a list in models/labels")
+            raise ValueError(
+                "expected a list of class names, or the name of a list in models/labels or of a file beside this one"
+            )
         return labels
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from omz.command import printable
 from omz.errors import DescriptorError
-from omz.zoo.labels import known_lists, load_labels
+from omz.zoo.labels import descriptor_labels, known_lists, load_labels
 from omz.zoo.model_files import BundledSource
 from omz.zoo.network import InputInfo, OutputInfo
 from omz.zoo.schema import Model
@@ -210,7 +210,7 @@ def classes(model: Model) -> str:
 
 
 def _listed_classes(model: Model, name: str) -> str:
-    labels = load_labels(name)
+    labels = descriptor_labels(name, model.directory)
     text = (
         f"The classes, and their order, are those of {_list(model, name)}, the list that the model was "
         f"trained with: from 0, `{labels[0].name}`, to {len(labels) - 1}, `{labels[-1].name}`."
@@ -227,6 +227,8 @@ def _listed_classes(model: Model, name: str) -> str:
 
 
 def _list(model: Model, name: str) -> str:
+    if name not in known_lists():
+        return f"[{name}]({name})"
     return f"[{name}]({_root(model)}/models/labels/{name}.txt)" if model.specification else f"`{name}`"
 
 

@@ -11,8 +11,8 @@ passes over keys that it does not know, so its downloader and information dumper
 - ``sha256_prefix`` and ``size: unknown``, for files of which no more has been published;
 - ``pytorch``: the architecture of a checkpoint that we convert without PyTorch;
 - ``model_info.crop_pct`` and ``.interpolation``: how the pictures were made for the published accuracy;
-- ``model_info.labels`` as the name of a list in ``models/labels``. Of Open Model Zoo's tools, only the
-  converter of 2023.3 looks at this key, and wants the class names spelt out.
+- ``model_info.labels`` as the name of a list in ``models/labels``, or of a file beside the descriptor. Of Open Model
+  Zoo's tools, only the converter of 2023.3 looks at this key, and wants the class names spelt out.
 """
 
 from __future__ import annotations
