@@ -72,8 +72,8 @@ def test_caffe_with_what_goes_without_saying(add, root, caffe, tmp_path):
     assert all("arguments" in line or "preparation" in line for line in differing)
 
 
-def test_dry_run_prints_a_command_that_makes_the_same(add, root, caffe, tmp_path, capsys):
-    assert add(MEAN, "--output=prob", *STEPS) == 0
+def test_dry_run_prints_a_command_that_makes_the_same(add, root, caffe, labels, tmp_path, capsys):
+    assert add(MEAN, "--output=prob", "--labels", labels, *STEPS) == 0
     made = converted(root, tmp_path)
     where = ["--models_root", str(root), "-d", str(tmp_path), "-o", str(tmp_path / "own")]
     capsys.readouterr()

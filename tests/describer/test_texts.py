@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import helper
 
+from nets.onnx_nets import network, write
+from omz import cli
+from omz.converter.zoo_model import convert_model
 from omz.describer.yaml_text import OneLine, to_yaml
+from omz.inference.classes import network_classes
 from omz.zoo import catalogue
 from omz.zoo.page_texts import code
 from omz.zoo.yaml_file import MAX_SCALAR_CHARACTERS, parse_yaml
 
+from .test_add import folder
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+NAME = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=30).filter(
+    str.split
+)
 TRAPS = [
     *(
         "yes",
@@ -112,3 +125,48 @@ def test_description_and_licence_that_no_descriptor_can_have(add, root, capsys, 
     assert error.startswith("omz add: error: ")
     assert error.isprintable()
     assert not root.exists()
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(NAME | st.sampled_from([trap for trap in TRAPS if trap.isprintable()]), min_size=7, max_size=7)
+)
+def test_names_of_classes_come_through_descriptor_and_ir(add, root, tmp_path, names):
+    """From a label file to the descriptor, and on to what the IR says of itself."""
+    labels = tmp_path / "names.json"
+    labels.write_text(json.dumps(names))
+    assert add("--labels", labels, "--force", "--quiet") == 0
+    expected = [" ".join(name.split()) for name in names]
+    (model,) = catalogue.load_all(root)
+    assert model.model_info.labels == expected
+    xml = convert_model(model, root, tmp_path, ["FP32"])[0]
+    assert list(network_classes(xml).names) == expected
+
+
+def test_many_long_names_have_a_file_of_their_own(add, root, tmp_path, monkeypatch):
+    names = [f"{number} of a thousand, {'with a long name ' * 8}".strip() for number in range(1000)]
+    labels = tmp_path / "names.json"
+    labels.write_text(json.dumps(names))
+    net = write(scores_of(1000), tmp_path / "net.onnx")
+    assert add("--labels", labels, files=("--input_model", net)) == 0
+    assert json.loads((folder(root) / "labels.json").read_text()) == names
+    (model,) = catalogue.load_all(root)
+    assert model.model_info.labels == "labels.json"
+    assert "[labels.json](labels.json)" in (folder(root) / "README.md").read_text()
+    assert cli.main(["pages", "--all", "--models_root", str(root), "--check"]) == 0
+    xml = convert_model(model, root, tmp_path, ["FP32"])[0]
+    assert list(network_classes(xml).names) == names
+    # another network in its place takes the file along
+    assert add("--force") == 0
+    assert not (folder(root) / "labels.json").exists()
+
+
+def scores_of(classes: int) -> onnx.ModelProto:
+    """The means of the channels, as often as there are classes."""
+    repeat = np.ones((classes, 3), np.float32)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["data"], ["pool"]),
+        helper.make_node("Flatten", ["pool"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "repeat"], ["out"], transB=1),
+    ]
+    return network(nodes, {"data": [1, 3, 8, 8]}, {"out": [1, classes]}, {"repeat": repeat})

@@ -15,7 +15,7 @@ from omz.converter.arguments import Arguments
 from omz.converter.caffe2ir import CLASSIFICATION_INFO
 from omz.converter.picture_steps import record, step_flags
 from omz.errors import ConversionError, DescriptorError, located
-from omz.zoo.catalogue import default_root, load_model
+from omz.zoo.catalogue import MODEL_FILE, default_root, load_model
 from omz.zoo.labels import descriptor_labels, labels_source
 from omz.zoo.network import ModelInfo
 from omz.zoo.schema import Model
@@ -177,9 +177,11 @@ def standalone_command(model: Model, arguments: Arguments, output_dir: Path, pre
         f"--output_dir={ir_path(model, output_dir, precision).parent}",
         f"--model_name={model.name}",
     ]
-    if isinstance(model.model_info.labels, str):
-        words.append(f"--labels={labels_source(model.model_info.labels, model.directory)}")
-    usual = CLASSIFICATION_INFO if isinstance(model.model_info.labels, str) else {}
+    if labels := model.model_info.labels:
+        listed = isinstance(labels, str)
+        source = labels_source(labels, model.directory) if listed else model.directory / MODEL_FILE
+        words.append(f"--labels={source}")
+    usual = CLASSIFICATION_INFO if labels else {}
     for key, value in _info(model.model_info).items():
         if usual.get(key) != value:
             shown = " ".join(map(str, value)) if isinstance(value, list) else value

@@ -17,6 +17,7 @@ from omz.describer.network_files import NetworkFile, copy, framework_of, network
 from omz.describer.placing import checked_place, place
 from omz.errors import ConversionError, DescriptorError, UsageError
 from omz.zoo import catalogue
+from omz.zoo.pages import PAGE_FILE
 
 if TYPE_CHECKING:
     from omz.zoo.schema import Model
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ACCURACY_FILE, PAGE_FILE, LABEL_FILE = "accuracy-check.yml", "README.md", "labels.json"
+ACCURACY_FILE, LABEL_FILE = "accuracy-check.yml", "labels.json"
 #: Class names of more bytes have a file of their own, for descriptors are read up to a bound.
 MAX_NAMES_BYTES = 64 << 10
 
@@ -36,7 +37,8 @@ class Added:
     Attributes:
         model: As its descriptor says.
         files: Those of the network.
-        texts: What is written beside them, by the names of the files: descriptor, ``accuracy-check.yml``, page.
+        texts: What is written beside them and the page, by the names of the files: descriptor, ``accuracy-check.yml``,
+            and a list of classes that is long.
     """
 
     model: Model
@@ -80,8 +82,6 @@ def add_model(
         InferenceError: It is no classifier of pictures.
         DescriptorError: The labels are none, or the folder cannot be written.
     """
-    from omz.zoo.page import render
-
     target = checked_place(name, root, replace=replace)
     for option, text in (("--description", description), ("--license", license_text)):
         _check_text(option, text)
@@ -89,7 +89,6 @@ def add_model(
     texts = _texts(name, arguments, files, labels, steps, description, license_text)
     model = catalogue.parse_model(texts[catalogue.MODEL_FILE].encode(), target / catalogue.MODEL_FILE, root)
     _check_arguments(model, arguments, root)
-    texts[PAGE_FILE] = render(model)
     added = Added(model, tuple(files), texts)
     if not dry_run:
         place(target, lambda folder: _write(added, folder), _replaced(target, root) if replace else None)
@@ -208,11 +207,28 @@ def _replaced(target: Path, root: Path) -> set[str]:
 
 
 def _write(added: Added, folder: Path) -> None:
+    """Write all that belongs to a model into a folder that will take its place."""
     for file in added.files:
         if not file.url:
             copy(file, folder / file.name)
     for name, text in added.texts.items():
-        with (folder / name).open("xb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+        _write_text(folder / name, text)
+    _write_text(folder / PAGE_FILE, _page(added.model, folder))
+
+
+def _page(model: Model, folder: Path) -> str:
+    """Return the page of a model; what lies beside the descriptor is still in another folder."""
+    from omz.zoo.page import render
+
+    place = model.directory
+    try:
+        return render(model.place(model.name, model.subdirectory, folder, None))
+    finally:
+        model.place(model.name, model.subdirectory, place, None)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("xb") as stream:
+        stream.write(text.encode())
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -23,6 +23,7 @@ from omz.errors import DescriptorError, UsageError
 from omz.files import write_output
 from omz.parser import Parser
 from omz.zoo import catalogue
+from omz.zoo.pages import PAGE_FILE
 
 if TYPE_CHECKING:
     from omz.converter.arguments import Arguments
@@ -156,7 +157,7 @@ def next_commands(added: Added, root: Path) -> list[str]:
 
 def _as_text(added: Added, root: Path) -> str:
     model = added.model
-    names = sorted([*added.texts, *(file.name for file in added.files if not file.url)])
+    names = sorted([*added.texts, PAGE_FILE, *(file.name for file in added.files if not file.url)])
     return "\n".join(
         [
             printable(f"{model.name}: {model.framework}, {_outputs(added)}, in {model.directory}:"),
@@ -183,6 +184,6 @@ def _as_json(added: Added, root: Path) -> dict[str, Any]:
         "output_info": [one.model_dump() for one in model.output_info],
         "model_optimizer_args": model.model_optimizer_args,
         "quantizable": model.quantizable,
-        "written": sorted(added.texts),
+        "written": sorted([*added.texts, PAGE_FILE]),
         "next": next_commands(added, root),
     }

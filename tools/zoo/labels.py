@@ -44,14 +44,14 @@ def read_labels(source: str | Path) -> list[Label]:
     """Read a label file, or a list that comes with the toolkit, such as ``imagenet_2015``.
 
     Args:
-        source: Path of a file in any of the usual forms, or else the name of a list.
+        source: Path of a file in any of the usual forms, or of a descriptor ``model.yml``; or else the name of a list.
 
     Raises:
         DescriptorError: There is no such file or list, or it cannot be read; names the line and how to mend it.
     """
     path = Path(source)
     if path.is_file():
-        return parse_labels(path)
+        return _of_descriptor(path) if path.name == catalogue.MODEL_FILE else parse_labels(path)
     if path.name == str(source) and not path.suffix:
         return load_labels(path.name)
     why = (
@@ -60,6 +60,14 @@ def read_labels(source: str | Path) -> list[Label]:
         else f"no such label file.{did_you_mean(path.stem, known_lists(), count=2)}"
     )
     raise DescriptorError(f"{printable(str(path))}: {why}")
+
+
+def _of_descriptor(path: Path) -> list[Label]:
+    folder = path.absolute().parent
+    stated = catalogue.load_model(path.absolute(), folder.parent).model_info.labels
+    if stated is None:
+        raise DescriptorError(f"{printable(str(path))}: key 'model_info.labels': is missing")
+    return descriptor_labels(stated, folder)
 
 
 def load_labels(name: str, folder: Path | None = None) -> list[Label]:

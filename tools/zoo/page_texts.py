@@ -213,7 +213,7 @@ def _listed_classes(model: Model, name: str) -> str:
     labels = descriptor_labels(name, model.directory)
     text = (
         f"The classes, and their order, are those of {_list(model, name)}, the list that the model was "
-        f"trained with: from 0, `{labels[0].name}`, to {len(labels) - 1}, `{labels[-1].name}`."
+        f"trained with: from 0, {code(labels[0].name)}, to {len(labels) - 1}, {code(labels[-1].name)}."
     )
     wnids = {label.wnid for label in labels}
     for other in known_lists():
