@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from omz.errors import InferenceError
 from omz.inference.class_folders import class_pictures, find_class_folders
 from omz.zoo.class_list import ClassList
+from omz.zoo.multi_label import is_multi_label
 from omz.zoo.truth import read_truth
 
 
@@ -72,10 +73,16 @@ def find_truth(where: str | Path, classes: ClassList, label_order: str = "") -> 
 
     Raises:
         ClassError: A class is none of the network's.
-        InferenceError: There is no such file or folder, or a line is malformed or contradicts another.
+        InferenceError: There is no such file or folder, a line is malformed or contradicts another, or the list gives
+            several classes to a picture.
     """
     path = Path(where)
     if not path.is_dir():
+        if path.is_file() and is_multi_label(path, classes):
+            raise InferenceError(
+                f"{path}: tells all classes of a picture, which may be several or none. accuracy_check measures with "
+                "such a list"
+            )
         truth = read_truth(path, classes, label_order)
         return GroundTruth(truth.labels, truth.classes, truth.order, truth.notes)
     folders = find_class_folders(path, (path, path / "val"), classes)
