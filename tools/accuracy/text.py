@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omz.accuracy.output import Result
     from omz.accuracy.report import Report
 
+_MEAN = "mean_average_precision"
 NAMED = 20  # problems on stderr; the JSON has all
 MAX_MESSAGE = 400  # letters of such a line; names in a list may be of any length
 
@@ -85,7 +86,7 @@ def _title(figure: Figure) -> str:
     """Return a name that leaves room for the other columns."""
     if figure.type == "accuracy":
         return f"top-{figure.top_k}"
-    if figure.type == "mean_average_precision":
+    if figure.type == _MEAN:
         return "mAP"
     mean = ", mean" if figure.parts else ""
     return printable(shortened(figure.name.removeprefix("classification_"), 30)) + mean
@@ -96,7 +97,8 @@ def _print_parts(out: Console, figure: Figure) -> None:
     parts = sorted((part for part in figure.parts if part.images), key=lambda part: (part.value, part.index))
     if not parts:
         return
-    out.print(f"\n{figure.name}, lowest", style="bold")
+    name = figure.name.removeprefix("mean_").replace("_", " ") if figure.type == _MEAN else figure.name
+    out.print(f"\n{name}, lowest", style="bold")
     for part in parts[:LISTED]:
         reference = "" if part.reference is None else f"  (published {100 * part.reference:.2f} %)"
         out.print(

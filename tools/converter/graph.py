@@ -26,7 +26,8 @@ def shape_of(output: ov.Output) -> list[int]:
 def input_name(parameter: ov.Output) -> str:
     """Return the name of an input, where layers that change nothing have given its tensor their names as well."""
     own: str = parameter.get_node().get_friendly_name()
-    return own if own in parameter.get_names() else parameter.get_any_name()
+    names = parameter.get_names()
+    return own if own in names or not names else parameter.get_any_name()
 
 
 def constant(values: NDArray[Any], role: str) -> ov.Output:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from omz.command import printable, shortened
 from omz.converter.ir import PROVENANCE
-from omz.converter.outputs import KINDS, OUTPUT, Kind, Meaning, meaning_of
+from omz.converter.outputs import KINDS, OUTPUT, Kind, Meaning, meaning_of, output_kinds
 from omz.errors import InferenceError, UsageError
 from omz.inference.network import told
 
@@ -83,10 +83,12 @@ def choose_output(network: ov.Model, name: str, path: Path) -> str:
 
 def output_place(network: ov.Model, name: str, path: Path) -> int:
     """Return the place of an output among those of a network; see :func:`choose_output`."""
-    places = [place for place, port in enumerate(network.outputs) if name in _names(port)]
+    places = [place for place, port in enumerate(network.outputs) if name in names_of(port)]
     if len(places) == 1 or (not name and len(network.outputs) == 1):
         return places[0] if places else 0
-    listed = ", ".join(f"{_names(port)[0]} {port.partial_shape}" for port in network.outputs)
+    listed = ", ".join(
+        f"{printable(shortened(names_of(port)[0], 80))} {port.partial_shape}" for port in network.outputs
+    )
     if name:
         raise UsageError(f"--output_name {name}: {path} has no such output. Its outputs are {listed}")
     raise InferenceError(
@@ -94,7 +96,7 @@ def output_place(network: ov.Model, name: str, path: Path) -> int:
     )
 
 
-def _names(port: ov.Output) -> list[str]:
+def names_of(port: ov.Output) -> list[str]:
     """Return all names of an output, the most telling one first."""
     maker = port.get_node().input_value(0).get_node().get_friendly_name()
     return [*sorted(port.names), maker, port.get_node().get_friendly_name()]
@@ -110,6 +112,15 @@ def recorded_kind(network: ov.Model, place: int, path: Path) -> str:
         )  # fmt: skip
         return ""
     return words[place] if words else ""
+
+
+def all_kinds(network: ov.Model, path: Path) -> list[str]:
+    """Return the kinds of all outputs: as the graph shows them, or where it does not, as the IR says."""
+    shown = output_kinds(network)
+    return [
+        (recorded_kind(network, place, path) or kind) if kind == "logits" else kind
+        for place, kind in enumerate(shown)
+    ]
 
 
 def describe_output(network: ov.Model, recorded: str, path: Path) -> Output:
@@ -143,11 +154,11 @@ def describe_output(network: ov.Model, recorded: str, path: Path) -> Output:
             else "name classes in no order"
         )
         raise InferenceError(
-            f"{path}: the numbers of output {_names(port)[0]!r} {lack}. Choose another output with --output_name, "
+            f"{path}: the numbers of output {names_of(port)[0]!r} {lack}. Choose another output with --output_name, "
             "or convert the network anew with another end (--output)."
         )
     classes = meaning.choice if meaning.kind == "classes" else numbers
     kind = meaning.kind
     if numbers == 1 and kind == "probabilities":
         kind = "independent"
-    return Output(_names(port)[0], kind, numbers, classes, meaning.scores, claimed)
+    return Output(names_of(port)[0], kind, numbers, classes, meaning.scores, claimed)

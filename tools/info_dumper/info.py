@@ -45,7 +45,7 @@ class Info:
     published_top1: float | None = None
     published_top5: float | None = None
     ir: str = ""
-    output_kinds: str = ""  # see omz.converter.outputs; '' if the IR does not say
+    output_kinds: str = ""  # see omz.converter.outputs
     labels: int = 0
     preparation: str = ""  # of pictures, in words; '' if the IR does not say
 
@@ -103,9 +103,8 @@ def inspect(network: Network, precision: str, xml: Path) -> Info:
     import openvino as ov
 
     from omz.converter.graph import input_name
-    from omz.converter.ir import PROVENANCE
-    from omz.converter.outputs import OUTPUT
-    from omz.inference.network import class_names, read_network, told
+    from omz.inference.network import class_names, read_network
+    from omz.inference.output import all_kinds, names_of
     from omz.inference.recorded import recorded_steps
     from omz.info_dumper.counting import count_cost
     from omz.zoo.step_effects import in_words
@@ -119,7 +118,7 @@ def inspect(network: Network, precision: str, xml: Path) -> Info:
         precision=precision,
         weights_bytes=xml.with_suffix(".bin").stat().st_size,
         inputs={input_name(value): str(value.get_partial_shape()) for value in read.inputs},
-        outputs={value.get_any_name(): str(value.get_partial_shape()) for value in read.outputs},
+        outputs={names_of(value)[0]: str(value.get_partial_shape()) for value in read.outputs},
         mparams=cost.mparams,
         gflops=cost.gflops,
         published_mparams=published.mparams if published else None,
@@ -127,7 +126,7 @@ def inspect(network: Network, precision: str, xml: Path) -> Info:
         published_top1=published.top1 if published else None,
         published_top5=published.top5 if published else None,
         ir=str(xml),
-        output_kinds=told(read, OUTPUT, PROVENANCE),
+        output_kinds=" ".join(all_kinds(read, xml)),
         labels=len(class_names(read, xml)),
         preparation=in_words(steps) if steps else "",
     )

@@ -96,8 +96,8 @@ def _tiles(findings: Findings) -> Html:
     quick = min(findings.variants, key=lambda one: one.median_ms)
     tiles = []
     if exact.accuracy:
-        name = exact.accuracy.name
-        tiles.append((f"{name[:1].upper()}{name[1:]}, {exact.precision}", percent(exact.accuracy.value)))
+        name = exact.accuracy.name.replace("top", "Top")
+        tiles.append((f"{name}, {exact.precision}", percent(exact.accuracy.value)))
     elif (published := findings.published) and published.top1 is not None:
         tiles.append(("Top-1, published", f"{published.top1:g} %"))
     tiles += [
