@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from openvino import opset13 as op
 
-from nets.tiny_classifier import LABELS, build, draw_picture
+from nets.tiny_classifier import LABELS, build, draw_picture, form_name
 from omz.accuracy.command import main
 from omz.accuracy.evaluation import input_shape
 from omz.errors import InferenceError
@@ -92,7 +92,7 @@ def correct(net, labels, k=1, channels=3, sign=1):
         {"batch": 6},
         {"batch": 6, "stubborn": True},
     ],
-    ids=str,
+    ids=form_name,
 )
 def test_top_1_and_top_5_are_numpys(check, data, form):
     result, net = check(**form)

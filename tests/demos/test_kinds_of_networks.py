@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from openvino import opset13 as op
 
-from nets.tiny_classifier import LABELS, build, draw_picture
+from nets.tiny_classifier import LABELS, build, draw_picture, form_name
 from omz.demos.classification_benchmark_demo import command as benchmark_demo
 from omz.demos.classification_demo import command as demo
 
@@ -212,7 +212,7 @@ class TestClassificationDemo:
         assert [index for index, _ in found[1]] == net.ranking(PICTURE)
         assert run("--input_shape", "3,30,40", **open_)[0] == 2
 
-    @pytest.mark.parametrize("form", OTHER_INPUTS, ids=str)
+    @pytest.mark.parametrize("form", OTHER_INPUTS, ids=form_name)
     def test_pictures_of_other_channels_are_drawn_all_the_same(self, run, tmp_path, form):
         status, out, _, _ = run("-o", tmp_path / "out", **form)
         assert status == 0

@@ -130,3 +130,8 @@ def draw_picture(number: int, height: int = 90, width: int = 120) -> np.ndarray:
     rng = np.random.default_rng(number)
     coarse = rng.integers(0, 256, (4, 5, 3), np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def form_name(form: dict[str, Any]) -> str:
+    """Name the form of a net in the id of a test, the same in every process."""
+    return "-".join(f"{key}={getattr(value, '__name__', value)}" for key, value in form.items()) or "plain"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from openvino import opset13 as op
 
-from nets.tiny_classifier import LABELS, build, draw_picture
+from nets.tiny_classifier import LABELS, build, draw_picture, form_name
 from omz.report import command
 
 from .test_report import Page
@@ -108,7 +108,9 @@ def test_one_of_several_outputs_and_a_shape(report):
     assert beside(page)[3].startswith(LABELS[net.ranking(draw_picture(3))[0]])
 
 
-@pytest.mark.parametrize("form", [{"channels": 1}, {"channels": 4, "layout": "NHWC"}, {"batch": 3}], ids=str)
+@pytest.mark.parametrize(
+    "form", [{"channels": 1}, {"channels": 4, "layout": "NHWC"}, {"batch": 3}], ids=form_name
+)
 def test_other_inputs(report, form):
     page, _, _ = report(**form)
     assert len(beside(page)) == 8
