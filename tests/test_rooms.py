@@ -22,10 +22,10 @@ ROOMS = (
     "report",
     "demos",
     "quickstart",
-    "cli",
+    "roof",
 )
-#: Nothing but the quickstart takes from these; the one-roof command names its commands in words.
-LEAVES = {"demos": {"demos", "quickstart"}, "quickstart": {"quickstart"}, "cli": {"cli"}}
+#: Nothing but the quickstart takes from these; the roof names what is under it in words.
+LEAVES = {"demos": {"demos", "quickstart"}, "quickstart": {"quickstart"}, "roof": {"roof"}}
 
 
 def modules() -> dict[str, Path]:
@@ -39,6 +39,8 @@ def modules() -> dict[str, Path]:
 
 
 def room(module: str) -> str:
+    if module in ("omz", "omz.cli"):
+        return "roof"
     first = (*module.split("."), "")[1]
     return first if first in ROOMS else "ground"
 

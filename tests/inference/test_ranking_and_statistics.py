@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 
 import numpy as np
@@ -10,20 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omz import console
-from omz.demos.common import drawing, options
 from omz.errors import InferenceError
-from omz.inference import arguments, ranking, statistics
 from omz.inference.output import Output
 from omz.inference.ranking import probabilities, rank
 from omz.inference.statistics import Samples, Spread, StageLatencies, Timing, histogram, three_digits
-
-
-@pytest.mark.parametrize("module", [statistics, console, drawing, options, arguments, ranking])
-def test_examples_in_docstrings_hold(module):
-    results = doctest.testmod(module)
-    assert results.attempted
-    assert not results.failed
 
 
 def logits(count: int) -> Output:

@@ -14,13 +14,9 @@ from pathlib import Path
 
 from omz.command import SUCCESS, add_common_arguments, run
 from omz.converter import model_optimizer as mo
-from omz.converter.picture_steps import add_step_arguments, record, steps_stated
+from omz.converter.picture_steps import add_step_arguments, steps_stated
 from omz.errors import UsageError
 from omz.parser import Parser
-
-#: What the IR says to Model API of a network with labels, unless told otherwise.
-CLASSIFICATION_INFO = {"model_type": "Classification", "resize_type": "standard"}
-
 
 #: Model Optimizer's options that are spelt as others of ours.
 FOREIGN = ("--input", "--output")
@@ -78,17 +74,12 @@ def convert(args: argparse.Namespace) -> int:
     labels = _labels(args.labels)
     model_info = dict(map(_stated, args.model_info))
     steps = steps_stated(args)
-    from omz.converter.build import build_model
-    from omz.converter.ir import write_ir
+    from omz.converter.network import build_network
 
     began = time.perf_counter()
-    info = (CLASSIFICATION_INFO if labels else {}) | model_info
-    model = build_model(arguments, name, info, labels)
-    if steps:
-        record(model, steps)
-    xml = args.output_dir / f"{name}.xml"
-    write_ir(model, xml, compress_to_fp16=arguments.compress_to_fp16)
     precision = "FP16" if arguments.compress_to_fp16 else "FP32"
+    network = build_network(arguments, name, labels, model_info, steps)
+    xml = network.save(args.output_dir / f"{name}.xml", precision)
     if arguments.verify:
         from omz.converter.verify import verify_ir
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def steps_stated(args: argparse.Namespace) -> PictureSteps | None:
     if args.pillow and not args.resize and not args.crop:
         raise UsageError("--pillow goes with --resize or --crop")
     try:
-        return _steps(args.resize, args.crop, args.interpolation, pillow=args.pillow)
+        return picture_steps(args.resize, args.crop, args.interpolation, pillow=args.pillow)
     except ZooError as error:
         raise UsageError(str(error)) from error
 
@@ -99,9 +100,20 @@ def _read(text: str) -> PictureSteps:
     return load_evaluation(Path(text)).steps
 
 
-def _steps(
-    resize: tuple[int, ...] | None, crop: tuple[int, ...] | None, interpolation: str | None, *, pillow: bool
+def picture_steps(
+    resize: Sequence[int] | None, crop: Sequence[int] | None, interpolation: str | None, *, pillow: bool
 ) -> PictureSteps:
+    """Return the steps that resize a picture and cut out its middle.
+
+    Args:
+        resize: One side, that of the shorter one, or (width, height) to stretch to; None to leave it.
+        crop: One side of a square, or (width, height); None for nothing.
+        interpolation: Of the resizing, in small letters; bilinear by default.
+        pillow: Whether it is done as Pillow does.
+
+    Raises:
+        DescriptorError: A step cannot be; says why.
+    """
     from omz.zoo.steps import PictureSteps
     from omz.zoo.validation import validated
 
@@ -116,7 +128,7 @@ def _steps(
     return validated("--resize, --crop", PictureSteps, {"preprocessing": steps})
 
 
-def _sized(given: tuple[int, ...]) -> dict[str, object]:
+def _sized(given: Sequence[int]) -> dict[str, object]:
     return {"size": given[0]} if len(set(given)) == 1 else {"dst_width": given[0], "dst_height": given[1]}
 
 
@@ -133,7 +145,7 @@ def step_flags(steps: PictureSteps) -> list[str]:
         elif step.type == "crop" and target:
             crop = target
     try:
-        said = _steps(resize, crop, method, pillow=by_pillow)
+        said = picture_steps(resize, crop, method, pillow=by_pillow)
     except ZooError:
         said = None
     if said is None or said.to_text() != steps.to_text():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omz.converter import model_optimizer as mo
 from omz.converter.arguments import Arguments
-from omz.converter.caffe2ir import CLASSIFICATION_INFO
+from omz.converter.network import CLASSIFICATION_INFO
 from omz.converter.picture_steps import record, step_flags
 from omz.errors import ConversionError, DescriptorError, located
 from omz.zoo.catalogue import MODEL_FILE, default_root, load_model
@@ -178,8 +178,9 @@ def standalone_command(model: Model, arguments: Arguments, output_dir: Path, pre
         f"--model_name={model.name}",
     ]
     if labels := model.model_info.labels:
-        listed = isinstance(labels, str)
-        source = labels_source(labels, model.directory) if listed else model.directory / MODEL_FILE
+        source: str | Path = model.directory / MODEL_FILE
+        if isinstance(labels, str):
+            source = labels_source(labels, model.directory)
         words.append(f"--labels={source}")
     usual = CLASSIFICATION_INFO if labels else {}
     for key, value in _info(model.model_info).items():

@@ -117,7 +117,7 @@ def _texts(
 ) -> dict[str, str]:
     """Convert the network, and return what is written of it, by the names of the files."""
     from omz.converter.build import build_model
-    from omz.converter.caffe2ir import CLASSIFICATION_INFO
+    from omz.converter.network import CLASSIFICATION_INFO
     from omz.converter.picture_steps import record
     from omz.describer.descriptor import checkpoint_architecture, descriptor, evaluation
     from omz.describer.facts import facts_of

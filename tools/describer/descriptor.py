@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omz.converter.arguments import Arguments
-from omz.converter.caffe2ir import CLASSIFICATION_INFO
+from omz.converter.network import CLASSIFICATION_INFO
 from omz.describer.facts import Facts, Tensor
 from omz.describer.network_files import NetworkFile
 from omz.describer.yaml_text import OneLine, to_yaml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 
@@ -42,8 +42,9 @@ def download_models(
     sources: Whence | None = None,
     opener: SourceOpener | None = None,
     backoff: Backoff | None = None,
+    on_failure: Callable[[str, str, Exception], None] | None = None,
 ) -> list[str]:
-    """Download models; one that fails is logged as an error and does not stop the others.
+    """Download models; one that fails does not stop the others.
 
     Args:
         models: Composite models bring all their stages.
@@ -58,6 +59,7 @@ def download_models(
             descriptors say.
         opener: Opens the sources.
         backoff: How long to wait between attempts.
+        on_failure: Told the name of a model that fails, what went wrong, and the error; logged as an error by default.
 
     Returns:
         The names of the models that failed, in the order of ``models``.
@@ -71,7 +73,13 @@ def download_models(
     )
     wanted = frozenset(PRECISIONS if precisions is None else precisions)
     whence = sources or (lambda _, file: file.sources)
-    return _Run(transfer, output_dir, wanted, reporter or NullReporter(), jobs, whence).run(models)
+    told = on_failure or _log_failure
+    return _Run(transfer, output_dir, wanted, reporter or NullReporter(), jobs, whence, told).run(models)
+
+
+def _log_failure(model: str, what: str, error: Exception) -> None:
+    verbose = log.isEnabledFor(logging.DEBUG)
+    log.error("%s: %s", model, what, exc_info=error if verbose else None)
 
 
 def selected_files(model: Model, precisions: Collection[str]) -> list[ModelFile]:
@@ -103,7 +111,9 @@ class _Run:
         reporter: Reporter,
         jobs: int,
         whence: Whence,
+        on_failure: Callable[[str, str, Exception], None],
     ) -> None:
+        self._on_failure = on_failure
         self._transfer, self._output_dir, self._reporter = transfer, output_dir, reporter
         self._precisions, self._whence = precisions, whence
         self._cancel: CancelToken = transfer.cancel
@@ -151,8 +161,7 @@ class _Run:
             known = isinstance(error, (ZooError, OSError, MemoryError))
             # A defect of ours in what one model needs is no reason for the others to fail.
             what = describe(error) if known else f"internal error: {type(error).__name__}: {describe(error)}"
-            verbose = log.isEnabledFor(logging.DEBUG)
-            log.error("%s: %s", model.name, what, exc_info=error if verbose else None)
+            self._on_failure(model.name, what, error)
             return False
         return True
 

@@ -43,6 +43,32 @@ class Classified:
     error: str = ""
     kind: str = ""
 
+    @property
+    def best(self) -> Prediction:
+        """The best class.
+
+        Raises:
+            InferenceError: The picture could not be decoded, or no class is above the threshold.
+        """
+        if not self.top:
+            raise InferenceError(self.error or f"{self.source}: no class is above the threshold")
+        return self.top[0]
+
+    @property
+    def label(self) -> str:
+        """The name of the best class; see :attr:`best`."""
+        return self.best.label
+
+    @property
+    def index(self) -> int:
+        """The index of the best class; see :attr:`best`."""
+        return self.best.index
+
+    @property
+    def score(self) -> float | None:
+        """The score of the best class, None where the network names the class alone; see :attr:`best`."""
+        return self.best.score
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON values.
 

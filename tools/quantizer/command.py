@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.accuracy.arguments import add_list_arguments, add_source_argument
-from omz.accuracy.method import evaluation_of, preparation_for
 from omz.command import (
     SUCCESS,
     add_common_arguments,
@@ -23,11 +21,12 @@ from omz.command import (
     report_failures,
     run,
 )
-from omz.errors import InferenceError, UsageError, ZooError
-from omz.files import check_writable, write_output
+from omz.errors import ZooError
+from omz.files import write_output
 from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
 from omz.inference.choice import add_choice_arguments
 from omz.parser import Parser
+from omz.quantizer.by_path import Pictures, quantize_task
 from omz.quantizer.options import (
     BIAS_CORRECTIONS,
     DEFAULT_SUBSET,
@@ -39,12 +38,8 @@ from omz.quantizer.options import (
 from omz.zoo import selection
 
 if TYPE_CHECKING:
-    from omz.inference.ports import Ports
-    from omz.quantizer.calibration import Sample
     from omz.quantizer.quantize import Quantized
     from omz.quantizer.tasks import Task
-    from omz.zoo.accuracy_check import Evaluation
-    from omz.zoo.class_list import ClassList
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +134,7 @@ def _run(args: argparse.Namespace) -> int:
         where = f"{task.network.name} {task.precision}"
         try:
             with _spinner(where, args.quiet):
-                result = _quantize(task, options, args)
+                result = quantize_task(task, options, _pictures(args), network_ports(args))
         except (ZooError, OSError, MemoryError) as error:  # one model that fails must not stop the others
             log.debug("%s", where, exc_info=True)
             print(f"{where}: error: {describe(error)}", file=sys.stderr)
@@ -153,89 +148,17 @@ def _run(args: argparse.Namespace) -> int:
     return report_failures(failed)
 
 
-def _quantize(task: Task, options: Options, args: argparse.Namespace) -> Quantized:
-    from omz.quantizer.quantize import quantize_model
-
-    if not task.xml.is_file():
-        precision = task.precision.removesuffix("-INT8")
-        raise UsageError(
-            f"{task.xml}: is not there. Make it with: "
-            f"{shlex.join(['omz_converter', '--name', task.network.name, '--precisions', precision])}"
-        )
-    check_writable(task.output, "--output")
-    evaluation = evaluation_of(task.network)
-    samples, validation = _pictures(task, evaluation, options, args)
-    preparation = preparation_for(task.xml, evaluation, ports=network_ports(args))
-    log.info("%s %s: pictures: %s", task.network.name, task.precision, preparation.told)
-    return quantize_model(
-        task.xml,
-        samples,
-        preparation,
-        options,
-        output=task.output,
-        validation=validation,
-        compress_to_fp16=task.precision.startswith("FP16"),
-        ports=network_ports(args),
-        seed=args.seed,
-    )
-
-
-def _pictures(
-    task: Task, evaluation: Evaluation | None, options: Options, args: argparse.Namespace
-) -> tuple[Sequence[Sample], Sequence[Sample]]:
-    """Return the pictures to calibrate with, and those to measure on where that is asked for.
-
-    Raises:
-        ZooError: There are none, or their classes are needed and cannot be told.
-    """
-    from omz.accuracy.datasets import classes_of
-    from omz.accuracy.definitions import Definition, load_definition
-    from omz.inference.classes import network_classes
-    from omz.quantizer.pictures import find_pictures
-
-    measured, ports = options.max_drop is not None, network_ports(args)
-    if evaluation is None:
-        if args.source is None:
-            raise UsageError("give a folder of pictures with --source: the network is none of the zoo's")
-        definition = Definition(name=args.source.resolve().name or str(args.source))
-        # pictures are enough; which classes there are counts only where they are measured on
-        find = network_classes if measured else _classes
-        classes = find(task.xml, args.labels, ports=ports)
-    else:
-        definition = load_definition(evaluation.dataset, args.definitions, evaluation.own)
-        if args.source is None and not definition.bundled:
-            raise UsageError(
-                f"dataset {definition.name!r} does not come with the toolkit. Give its folder with --source"
-            )
-        if args.labels:
-            classes = network_classes(task.xml, args.labels, ports=ports)
-        else:
-            classes = classes_of(definition, task.xml, ports)
-    return find_pictures(
-        definition,
+def _pictures(args: argparse.Namespace) -> Pictures:
+    """Return the pictures that the command line asks for."""
+    return Pictures(
         args.source,
-        classes,
-        count=args.subset_size,
-        seed=args.seed,
-        classes_needed=measured,
-        label_order=args.label_order,
-        annotations=args.annotations,
-        source_option="--source",
+        args.labels or "",
+        args.label_order,
+        args.annotations,
+        args.definitions,
+        args.subset_size,
+        args.seed,
     )
-
-
-def _classes(xml: Path, labels: str | None, *, ports: Ports) -> ClassList:
-    """Return the classes of a network; none where its output does not tell them."""
-    from omz.inference.classes import network_classes
-    from omz.zoo.class_list import ClassList
-
-    try:
-        return network_classes(xml, labels, ports=ports)
-    except InferenceError as error:
-        if labels:
-            raise
-        log.debug("%s", error)
-        return ClassList(())
 
 
 def _told(task: Task, args: argparse.Namespace) -> str:

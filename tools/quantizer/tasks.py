@@ -53,14 +53,40 @@ def tasks_of(args: argparse.Namespace) -> list[Task]:
     return tasks
 
 
+def task_of(network: Network, precision: str = "", output: Path | None = None) -> Task:
+    """Return the task of one network.
+
+    Args:
+        network: Which is there.
+        precision: Of the new IR; by default that of the most exact one that is there, with ``-INT8``.
+        output: Where it goes; see :func:`tasks_of`.
+
+    Raises:
+        UsageError: The precision is not known.
+        InferenceError: The network is quantized already.
+    """
+    exact = _in_floating_point(network)
+    found = next(iter(exact))
+    wanted = precision or f"{found if found in ('FP16', 'FP32') else 'FP32'}{_SUFFIX}"
+    if wanted not in QUANTIZED_PRECISIONS:
+        raise UsageError(f"precision {wanted!r}: expected {' or '.join(QUANTIZED_PRECISIONS)}")
+    xml = exact.get(wanted.removesuffix(_SUFFIX)) or exact[found]
+    return Task(network, wanted, xml, _output(network, wanted, xml, output))
+
+
+def _in_floating_point(network: Network) -> dict[str, Path]:
+    exact = {precision: xml for precision, xml in network.irs.items() if not precision.endswith(_SUFFIX)}
+    if not exact:
+        raise InferenceError(f"{network.name}: its IR is quantized already ({', '.join(network.irs)})")
+    return exact
+
+
 def _tasks(choice: Choice, wanted: set[str], args: argparse.Namespace) -> Iterator[Task]:
     if choice.model:
         yield from _of_the_tree(choice.model, wanted, args)
         return
     network = choice.find()
-    exact = {precision: xml for precision, xml in network.irs.items() if not precision.endswith(_SUFFIX)}
-    if not exact:
-        raise InferenceError(f"{network.name}: its IR is quantized already ({', '.join(network.irs)})")
+    exact = _in_floating_point(network)
     for precision in QUANTIZED_PRECISIONS:
         source = precision.removesuffix(_SUFFIX)
         if precision in wanted and (source in exact or args.precisions is not None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from functools import cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -47,6 +48,23 @@ def model_folders(root: Path) -> set[Path]:
     composites = {path.parent for path in _find(root, COMPOSITE_FILE)}
     singles = {path.parent for path in _find(root, MODEL_FILE) if path.parent.parent not in composites}
     return composites | singles
+
+
+def matching_names(pattern: str = "*", models_root: str | Path | None = None) -> list[str]:
+    """Return the names of the models that match a shell pattern, sorted; no descriptor is read.
+
+    Args:
+        pattern: Such as ``se-*``; all models by default.
+        models_root: Folder of descriptors; ``OMZ_MODELS_ROOT`` or the toolkit's own by default.
+
+    Raises:
+        DescriptorError: There is no such folder.
+
+    >>> matching_names("se-resnext-*")
+    ['se-resnext-101', 'se-resnext-50', 'se-resnext-digits']
+    """
+    names = model_names(default_root() if models_root is None else Path(models_root))
+    return [name for name in names if fnmatchcase(name, pattern)]
 
 
 def load_all(root: Path) -> list[Model | CompositeModel]:
