@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from omz.demos.classification_benchmark_demo.command import main
+from omz.demos.classification_benchmark_demo.grid import LiveGrid
 from omz.inference import benchmark as measurement
 from omz.inference.benchmark import benchmark
 from omz.inference.benchmark_report import accuracy_of
 from omz.inference.classification import Classified
 from omz.inference.ground_truth import truth_of
+from omz.inference.pipeline import Outcome
 from omz.inference.ranking import Prediction
 from omz.zoo.class_list import ClassList
 
@@ -280,3 +282,15 @@ def test_comparison_with_benchmark_app_runs(tiny):
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
     assert rows[-3:] == ["benchmark_app", "demo, inference only", "demo, end to end"]
+
+
+def test_the_live_grid_colours_by_the_truth():
+    truth = truth_of({"right.png": 1, "wrong.png": 0}, ClassList.of_network(None, 2))
+    for name, there in (("right.png", GREEN), ("wrong.png", RED), ("unknown.png", NEUTRAL)):
+        grid = LiveGrid((320, 240), truth)
+        picture = np.zeros((40, 40, 3), np.uint8)
+        grid.update(Outcome(f"some/{name}", 0, (Prediction(1, "b", 0.9),), image=picture))
+        drawn = grid.draw("title").reshape(-1, 3)
+        assert [(drawn == colour).all(1).any() for colour in (GREEN, RED, NEUTRAL)] == [
+            colour == there for colour in (GREEN, RED, NEUTRAL)
+        ]
