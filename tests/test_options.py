@@ -47,6 +47,15 @@ MEANINGS = (
     Meaning("the order of classes in that list", "--label_order", ("report", "quantize", "accuracy", "benchmark")),
     Meaning("names of the classes", "--labels", ("report", "quantize", "accuracy", *DEMOS, *FROM_FILES, "add")),
     Meaning(
+        "the layout of the network's input", "--layout",
+        ("report", "quantize", "accuracy", *DEMOS, *FROM_FILES, "add"),
+    ),
+    Meaning(
+        "the shape of the network's input", "--input_shape",
+        ("report", "quantize", "accuracy", *DEMOS, *FROM_FILES, "add"),
+    ),
+    Meaning("the output to take, of several", "--output_name", ("report", "quantize", "accuracy", *DEMOS)),
+    Meaning(
         "where the result goes", "--output",
         ("download", "bundle", "convert", "report", "quantize", *DEMOS, "quickstart"),
     ),

@@ -197,7 +197,10 @@ def test_independent_scores_with_one_true_class_are_judged_by_the_highest(tmp_pa
         ("a.txt", "a.jpg 3\nb.jpg 4\n", False),
         ("a.txt", "a.jpg\t0,1\n", True),
         ("a.csv", "image,kit fox,red,blue,green grass,other,light\na.jpg,0,1,0,0,1,0\n", True),
+        ("a.tsv", "image\tkit fox\tred\na.jpg\t0\t1\n", True),
+        ("a.csv", "image;4;2\na.jpg;0;1\n", True),
         ("a.csv", "image,label\na.jpg,1\n", False),
+        ("a.csv", "image,label,held_out\na.jpg,1,0\n", False),
         ("a.csv", "a.jpg,kit fox, the animal\n", False),
     ],
 )
@@ -217,6 +220,14 @@ def test_columns_by_index_and_in_any_order(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("picture,5,4,3,2,1,0\na.jpg,1,0,0,0,0,1\n")
     assert read_multi_label(path, NETWORK).labels == {"a.jpg": {0, 5}}
+
+
+def test_columns_of_a_network_without_names_are_its_classes_in_their_order(tmp_path):
+    path, unnamed = tmp_path / "a.csv", ClassList.of_network(None, 3)
+    path.write_text("picture;cat;dog;bird\na.jpg;1;0;1\nb.jpg;0;0;0\n")
+    assert is_multi_label(path, unnamed)
+    assert read_multi_label(path, unnamed).labels == {"a.jpg": {0, 2}, "b.jpg": frozenset()}
+    assert not is_multi_label(path, ClassList.of_network(None, 4))
 
 
 @pytest.mark.parametrize(

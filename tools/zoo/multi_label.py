@@ -1,7 +1,8 @@
 """Lists of pictures that may have several classes each, or none.
 
 * lines ``<picture> 3,7,12``, with the indexes of the classes; ``<picture>`` alone has none of them;
-* CSV with a heading: the picture, then a column for each class of the network, by name, wnid or index, of 0 and 1;
+* CSV with a heading: the picture, then a column for each class of the network, by name, wnid or index, of 0 and 1; of
+  a network that does not name its classes, the columns in their order;
 * for a network of a single class, lines ``<picture> 1`` and ``<picture> 0``, or CSV of the same: it holds, or does not.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from omz.errors import ClassError, InferenceError
 from omz.zoo.class_list import ClassList
 from omz.zoo.truth import class_finder
-from omz.zoo.truth_lists import Row, is_comment, list_text, plain_label, plain_name
+from omz.zoo.truth_lists import Row, delimiter, is_comment, is_table, list_text, plain_label, plain_name
 
 _SEVERAL = re.compile(r"\d{1,9}(,\d{1,9})+")
 _INDEXES = re.compile(r"\d{1,9}(,\d{1,9})*")
@@ -46,11 +47,12 @@ def is_multi_label(path: Path, classes: ClassList) -> bool:
     text = list_text(path)
     if classes.count == 1:
         return True
-    if path.suffix.lower() == ".csv":
-        rows = _cells(path, text)
-        return (
-            len(rows) > 1 and len(rows[0][1]) > 2 and all({*cells[1:]} <= {"0", "1"} for _, cells in rows[1:])
-        )
+    if is_table(path):
+        (line, heading), *rows = _cells(path, text)
+        if not rows or len(heading) < 3 or not all({*cells[1:]} <= {"0", "1"} for _, cells in rows):
+            return False
+        known = _columns(path, heading, line, classes)
+        return any(index is not None for index in known)  # columns of other things may be of 0 and 1 as well
     parts = (line.rsplit(maxsplit=1) for line in text.splitlines())
     return any(len(pair) == 2 and _SEVERAL.fullmatch(pair[1]) for pair in parts)
 
@@ -63,11 +65,10 @@ def read_multi_label(path: Path, classes: ClassList) -> MultiLabelTruth:
         InferenceError: The list is malformed, or names a picture twice; names the line.
     """
     text = list_text(path)
-    is_csv = path.suffix.lower() == ".csv"
     if classes.count == 1:
-        rows = _of_one_class(path, text, is_csv=is_csv)
+        rows = _of_one_class(path, text)
     else:
-        rows = _of_columns(path, text, classes) if is_csv else _of_lines(path, text, classes)
+        rows = _of_columns(path, text, classes) if is_table(path) else _of_lines(path, text, classes)
     labels: dict[str, frozenset[int]] = {}
     for picture, line, found in rows:
         if picture in labels:
@@ -76,19 +77,17 @@ def read_multi_label(path: Path, classes: ClassList) -> MultiLabelTruth:
     if not labels:
         raise InferenceError(f"{path}: holds no picture")
     most = max(map(len, labels.values()))
+    note = f"{path.name} tells all classes of a picture, up to {most}"
     if classes.count == 1:
-        return MultiLabelTruth(
-            labels, f"{path.name} tells of {sum(map(bool, labels.values()))} pictures that it holds"
-        )
-    return MultiLabelTruth(labels, f"{path.name} tells all classes of a picture, up to {most}")
+        note = f"{path.name} tells of {sum(map(bool, labels.values()))} pictures that the class holds"
+    return MultiLabelTruth(labels, note)
 
 
-def _of_one_class(path: Path, text: str, *, is_csv: bool) -> list[tuple[str, int, list[int]]]:
-    if is_csv:
+def _of_one_class(path: Path, text: str) -> list[tuple[str, int, list[int]]]:
+    if is_table(path):
         rows = _cells(path, text)
-        rows = (
-            rows[1:] if rows[0][1][1:2] and rows[0][1][1] not in ("0", "1") else rows
-        )  # without its heading
+        headed = len(rows[0][1]) > 1 and rows[0][1][1] not in ("0", "1")
+        rows = rows[1:] if headed else rows
     else:
         lines = enumerate(text.splitlines(), start=1)
         rows = [
@@ -119,8 +118,11 @@ def _of_lines(path: Path, text: str, classes: ClassList) -> list[tuple[str, int,
 
 def _of_columns(path: Path, text: str, classes: ClassList) -> list[tuple[str, int, list[int]]]:
     (line, heading), *rows = _cells(path, text)
-    find = class_finder(path, classes, "")
-    columns = [classes.first + find(Row("", plain_label(cell.strip()), line)) for cell in heading[1:]]
+    known = _columns(path, heading, line, classes)
+    columns = [index for index in known if index is not None]
+    if len(columns) < len(known):
+        find = class_finder(path, classes, "")
+        find(Row("", plain_label(heading[1 + known.index(None)]), line))  # raises what is wrong with it
     if len(set(columns)) < len(columns):
         raise ClassError(f"{path}: line {line}: two columns are of one class")
     missing = set(range(classes.first, classes.count)) - set(columns)
@@ -138,9 +140,22 @@ def _of_columns(path: Path, text: str, classes: ClassList) -> list[tuple[str, in
     return found
 
 
+def _columns(path: Path, heading: list[str], line: int, classes: ClassList) -> list[int | None]:
+    """Return the classes that the columns behind the first are of; None for what is no class."""
+    find, found = class_finder(path, classes, ""), list[int | None]()
+    for cell in heading[1:]:
+        try:
+            found.append(classes.first + find(Row("", plain_label(cell), line)))
+        except ClassError:
+            found.append(None)
+    if not classes.named and set(found) == {None} and len(found) == classes.count:
+        return list(range(classes.count))
+    return found
+
+
 def _cells(path: Path, text: str) -> list[tuple[int, list[str]]]:
     """Return the lines that are not empty, with their numbers."""
-    reader = csv.reader(text.splitlines())
+    reader = csv.reader(text.splitlines(), delimiter=delimiter(text))
     try:
         rows = [
             (reader.line_num, [cell.strip() for cell in cells])

@@ -61,10 +61,15 @@ def read_list(path: Path) -> list[Row]:
         InferenceError: The file is too large, not text or empty, or a line is malformed; names the line.
     """
     text = list_text(path)
-    rows = _csv_rows(path, text) if path.suffix.lower() in (".csv", ".tsv") else _lines(path, text)
+    rows = _csv_rows(path, text) if is_table(path) else _lines(path, text)
     if not rows:
         raise InferenceError(f"{path}: holds no line '<picture> <class index>'")
     return rows
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a list is CSV, by its name."""
+    return path.suffix.lower() in (".csv", ".tsv")
 
 
 def list_text(path: Path) -> str:
@@ -119,7 +124,7 @@ def is_comment(line: str) -> bool:
 def _csv_rows(path: Path, text: str) -> list[Row]:
     rows: list[Row] = []
     columns: tuple[int, int] | None = None
-    reader = csv.reader(text.splitlines(), delimiter=_delimiter(text))
+    reader = csv.reader(text.splitlines(), delimiter=delimiter(text))
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -140,7 +145,7 @@ def _csv_rows(path: Path, text: str) -> list[Row]:
     return rows
 
 
-def _delimiter(text: str) -> str:
+def delimiter(text: str) -> str:
     """Return what parts the cells: a comma, or what the first line has in its place, as some programs write it."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     return next((sign for sign in ",;\t" if sign in first), ",")
