@@ -64,6 +64,17 @@ def build_parser() -> Parser:
 
 
 def _run(args: argparse.Namespace) -> int:
+    log = logging.getLogger("omz")
+    level = log.level
+    if not args.verbose:  # the steps tell what the logs would
+        log.setLevel(logging.WARNING)
+    try:
+        return _steps(args)
+    finally:
+        log.setLevel(level)
+
+
+def _steps(args: argparse.Namespace) -> int:
     from omz.console import console
     from omz.converter.zoo_model import convert_model, ir_path
     from omz.downloader.download import download_models
@@ -75,8 +86,6 @@ def _run(args: argparse.Namespace) -> int:
     from omz.report.options import Options
     from omz.zoo.catalogue import load_model, packaged_root
 
-    if not args.verbose:  # the steps below tell what the logs would
-        logging.getLogger("omz").setLevel(logging.WARNING)
     _check_device(args.device)
     began = time.perf_counter()
     out, folder = console(), args.output_dir
