@@ -102,6 +102,32 @@ CASES = {
     "product of sigmoids": (lambda: op.multiply(sigmoid(1, 6), sigmoid(1, 1)), "independent"),
     "decisions": (lambda: op.greater(sigmoid(1, 6), number(0.5)), "independent"),
     "decisions as numbers": (lambda: op.convert(op.greater(parameter(1, 6), number(0)), "f32"), "independent"),
+    "clipped": (lambda: op.minimum(op.maximum(parameter(1, 6), number(0)), number(1)), "independent"),
+    "clipped, the other way round": (
+        lambda: op.maximum(op.minimum(parameter(1, 6), number(1)), number(0)),
+        "independent",
+    ),
+    "clipped to 6": (lambda: op.minimum(op.maximum(parameter(1, 6), number(0)), number(6)), "logits"),
+    "hard sigmoid of Maximum and Minimum": (
+        lambda: op.divide(op.minimum(op.maximum(op.add(parameter(1, 6), number(3)), number(0)), number(6)), number(6)),
+        "independent",
+    ),
+    "softmax, clipped": (lambda: op.maximum(op.minimum(softmax(1, 6), number(1)), number(0)), "probabilities"),
+    "sigmoid in single operations": (
+        lambda: op.divide(number(1), op.add(op.exp(op.negative(parameter(1, 6))), number(1))),
+        "independent",
+    ),
+    "five sigmoids in single operations": (
+        lambda: op.divide(number(5), op.add(number(1), op.exp(parameter(1, 6)))),
+        "logits",
+    ),
+    "rounded sigmoid": (lambda: op.round(sigmoid(1, 6), "half_to_even"), "independent"),
+    "divided by its sum": (
+        lambda: (lambda data: op.divide(data, op.reduce_sum(data, op.constant([1]), True)))(op.relu(parameter(1, 6))),
+        "probabilities",
+    ),
+    "nothing of everything": (lambda: op.multiply(op.exp(parameter(1, 6)), number(0)), "independent"),
+    "exponential": (lambda: op.exp(parameter(1, 6)), "logits"),
     "stars": (lambda: op.multiply(sigmoid(1, 1), number(5)), "logits"),
     "swish": (lambda: op.multiply(parameter(1, 6), op.sigmoid(parameter(1, 6))), "logits"),
     "ReLU6": (lambda: op.clamp(parameter(1, 6), 0, 6), "logits"),
