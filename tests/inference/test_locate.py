@@ -147,7 +147,11 @@ class TestFolders:
             find_network(tree)
 
     def test_a_folder_without_irs(self, tmp_path):
-        with pytest.raises(InferenceError, match=r"holds no IR \(\.xml\)"):
+        with pytest.raises(InferenceError, match=r"holds no IR \(\.xml\), nor do folders FP32, FP16 in it$"):
+            find_network(tmp_path)
+        write(tmp_path / "one/FP16/net.xml")
+        write(tmp_path / "two/net.xml")
+        with pytest.raises(InferenceError, match=f"There are some in {tmp_path}/one, {tmp_path}/two$"):
             find_network(tmp_path)
 
 

@@ -145,6 +145,13 @@ def test_a_mistyped_name_or_path_is_answered(tmp_path: Path, capsys: pytest.Capt
         message = capsys.readouterr().err
         assert "Did you mean" in message
         assert meant in message
+        assert len(message.splitlines()) == 1
+    for arguments, said in (
+        (["-m", ""], "which network?"),
+        (["-m", "se-*"], "patterns of names go with --name"),
+    ):
+        assert info.main(arguments) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_what_quantization_adds_does_not_count() -> None:

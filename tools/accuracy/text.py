@@ -50,30 +50,25 @@ def _table(results: Sequence[Result]) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for heading in (
-        "IR",
-        "metric",
-        "value",
-        "95 % interval",
-        "reference",
-        "difference",
-        "correct",
-        "images/s",
-        "executed",
-    ):
+    published = any(figure.reference is not None for result in results for figure in result.figures)
+    compared = ("reference", "difference") if published else ()
+    for heading in ("IR", "metric", "value", "95 % interval", *compared, "correct", "images/s", "executed"):
         table.add_column(heading, justify="left" if heading in ("IR", "metric", "executed") else "right")
     for result in results:
         report = result.report
         for place, figure in enumerate(result.figures):
             low, high = figure.top.interval if figure.top else (0.0, figure.value)
             missed = figure.reference is not None and figure.reference > high + ROUNDING
+            beside = (
+                "-" if figure.reference is None else f"{100 * figure.reference:.3f} %",
+                "-" if figure.difference is None else f"{100 * figure.difference:+.3f}",
+            )
             table.add_row(
                 "" if place else result.precision,
                 _title(figure),
                 f"{100 * figure.value:.3f} %",
                 f"{100 * low:.2f} - {100 * high:.2f}" if figure.top else "-",
-                "-" if figure.reference is None else f"{100 * figure.reference:.3f} %",
-                "-" if figure.difference is None else f"{100 * figure.difference:+.3f}",
+                *(beside if published else ()),
                 f"{figure.top.correct}/{figure.top.count}" if figure.top else "-",
                 three_digits(report.images_per_second) if report.measured else "-",
                 report.precision,

@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A network that is asked for; it is looked for when ``find`` is called.
+    """A network that is asked for.
 
     Attributes:
-        name: As it was asked for.
-        find: Returns it.
-        model: Its descriptor, where it was chosen by a pattern of names.
+        name: Of the network.
+        find: Returns it; those chosen by patterns are looked for only then, so that one may fail and others not.
+        model: Its descriptor, where it was chosen by a pattern.
     """
 
     name: str
@@ -100,6 +100,7 @@ def choices(args: argparse.Namespace, precisions: Sequence[str] | None = None) -
 
     Raises:
         UsageError: None is asked for, or in two ways; or a pattern matches nothing.
+        InferenceError: The one that is named is not there.
     """
     wanted = precision_list(args.precisions) if precisions is None else precisions
     if selection.is_made(args):
@@ -111,14 +112,14 @@ def choices(args: argparse.Namespace, precisions: Sequence[str] | None = None) -
             for stage in model.stages
         ]
     text = args.either if args.model is None else args.model
-    if text is None:
+    if not text:
         raise UsageError(
             "which network? Expected -m with its name, its .xml file or a folder of its IRs; or --name, --list or --all"
         )
-    find = partial(
-        find_network, text, tree(args), precisions=wanted, root=args.models_root, known_to_zoo=True
-    )
-    return [Choice(text, find)]
+    if set(text) & set("*?[") and not Path(text).exists():
+        raise UsageError(f"-m {text}: expected one network; patterns of names go with --name")
+    network = find_network(text, tree(args), precisions=wanted, root=args.models_root, known_to_zoo=True)
+    return [Choice(network.name, lambda: network)]
 
 
 def one_ir(args: argparse.Namespace) -> Path:

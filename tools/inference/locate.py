@@ -30,6 +30,8 @@ TREES = ("public", "samples", "intel")
 PRECISIONS = ("FP32", "FP16", "FP32-INT8", "FP16-INT8")
 MAX_XML_BYTES = 256 << 20
 MAX_LISTED = 20
+#: Of files, for messages.
+MAX_LOOKED_AT = 1000
 _CONSTANT = re.compile(rb'<data element_type="(f16|f32)" shape="[^"]*" offset="\d+" size="(\d+)"')
 _WEIGHTS = re.compile(rb'<(?:caffemodel|checkpoint|onnx)_sha256 value="([0-9a-f]{64})"')
 #: Of a file's name: net-FP16.xml, net_fp16_int8.xml, net.INT8.xml
@@ -100,7 +102,11 @@ def find_network(
         if not path.is_dir() or path.name in ("", ".."):
             raise InferenceError(_unknown_name(path.name, tree, root))
     if not path.is_dir():
-        near = (str(one) for one in islice(path.parent.glob("*.xml"), 1000)) if path.parent.is_dir() else ()
+        near = (
+            (str(one) for one in islice(path.parent.glob("*.xml"), MAX_LOOKED_AT))
+            if path.parent.is_dir()
+            else ()
+        )
         raise InferenceError(f"{path}: no such file.{did_you_mean(str(path), near)}")
     return _of_files(_irs_in_folder(path), precisions, root, path, known_to_zoo=known_to_zoo)
 
@@ -165,15 +171,24 @@ def _irs_in_folder(folder: Path) -> list[Path]:
     found += [path for path in sorted(folder.glob("*.xml")) if _is_ir(path)]
     if found:
         return found
-    deeper = (path for depth in ("*/*.xml", "*/*/*.xml", "*/*/*/*.xml") for path in folder.glob(depth))
-    names = sorted({network_name(path) for path in islice(deeper, 1000) if _is_ir(path)})
-    if names:
-        listed = ", ".join(names[:MAX_LISTED])
+    if names := sorted({path.parent.parent.name for path in islice(_converted(folder), MAX_LOOKED_AT)}):
         raise InferenceError(
-            f"{folder}: is a tree of converted models: {printable(listed)}.\n"
+            f"{folder}: is a tree of converted models: {_listed(names)}.\n"
             f"Choose with --model NAME --models_dir {folder}, or --name PATTERN where the command has it."
         )
-    raise InferenceError(f"{folder}: holds no IR (.xml), nor do folders FP32, FP16 in it")
+    deeper = (path for depth in ("*/*.xml", "*/FP*/*.xml", "*/*/*.xml") for path in folder.glob(depth))
+    places = {
+        str(path.parent.parent if path.parent.name in PRECISIONS else path.parent)
+        for path in islice(deeper, MAX_LOOKED_AT)
+        if _is_ir(path)
+    }
+    there = f". There are some in {_listed(sorted(places))}" if places else ""
+    raise InferenceError(f"{folder}: holds no IR (.xml), nor do folders FP32, FP16 in it{there}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return printable(", ".join(names[:MAX_LISTED])) + more
 
 
 def _of_files(
@@ -188,8 +203,7 @@ def _of_files(
     names = sorted({network_name(path) for path in paths})
     if len(names) > 1:
         raise InferenceError(
-            f"{folder}: holds IRs of {len(names)} networks: {printable(', '.join(names[:MAX_LISTED]))}. "
-            "Give the .xml file of one."
+            f"{folder}: holds IRs of {len(names)} networks: {_listed(names)}. Give the .xml file of one."
         )
     irs = _by_precision(folder or paths[0].parent, paths)
     model = _model_of(names[0], irs, root) if known_to_zoo else None
@@ -252,7 +266,7 @@ def _unknown_name(name: str, tree: Path, root: Path | None) -> str:
     if name in zoo:
         place = tree.resolve() / (catalogue.folder_of(name, root) or name)
         return f"model {name!r}: no converted model in {place}. Make it with:\n{_recipe(name)}"
-    converted = {path.parent.parent.name for path in islice(_converted(tree), 1000)}
+    converted = {path.parent.parent.name for path in islice(_converted(tree), MAX_LOOKED_AT)}
     meant = did_you_mean(name, {*zoo, *converted})
     return (
         f"model {printable(name)!r}: no file or folder of that name, and no converted model in "
