@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from omz.accuracy.arguments import add_label_order_argument
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, run
-from omz.demos.common.options import resolution
+from omz.demos.common.options import add_fast_decode_argument, resolution
 from omz.inference import arguments
 from omz.parser import Parser
 
@@ -34,6 +34,7 @@ def build_parser() -> Parser:
     arguments.add_inference_arguments(parser)
     group = parser.add_argument_group("input and output")
     arguments.add_input_argument(group)
+    add_fast_decode_argument(group)
     group.add_argument(
         "-gt",
         "--ground_truth",
@@ -125,6 +126,7 @@ def _demo(args: argparse.Namespace) -> int:
             seconds=args.time,
             repeats=args.repeats,
             requests=args.num_infer_requests,
+            fast_decode=args.fast_decode,
             classify_at_least=MAX_TILES if args.output else 0,
             keep_images=window is not None,
             on_outcome=_shower(window, truth, args) if window else None,

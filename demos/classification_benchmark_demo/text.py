@@ -28,7 +28,8 @@ def print_report(out: Console, report: Report) -> None:
         soft_wrap=True,
     )
     how = "loaded from the cache" if report.from_cache else "compiled"
-    out.print(f"{how} in {three_digits(report.compile_seconds)} s; {report.pictures} pictures\n")
+    reduced = ", large JPEG ones decoded at a part of their size" if report.fast_decode else ""
+    out.print(f"{how} in {three_digits(report.compile_seconds)} s; {report.pictures} pictures{reduced}\n")
     out.print(_throughput_table(report))
     out.print(latency_table(report.latencies, "latency end to end, ms"))
     if report.inference_latency:

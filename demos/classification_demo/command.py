@@ -17,7 +17,7 @@ from omz.command import (
     printable,
     run,
 )
-from omz.demos.common.options import resolution
+from omz.demos.common.options import add_fast_decode_argument, resolution
 from omz.inference import arguments
 from omz.parser import Parser
 
@@ -46,6 +46,7 @@ def build_parser() -> Parser:
     arguments.add_inference_arguments(parser)
     group = parser.add_argument_group("input and output")
     arguments.add_input_argument(group, video=True)
+    add_fast_decode_argument(group)
     group.add_argument(
         "-topk",
         "--topk",
@@ -104,6 +105,7 @@ def _demo(args: argparse.Namespace) -> int:
         args.output_name,
     )
     source.channels = classifier.channels
+    source.enough = classifier.enough if args.fast_decode else None
     top_k, threshold = listing(classifier.output, args.topk, args.threshold)
     window = open_window("classification_demo", no_show=args.no_show)
     pipeline = Pipeline(
@@ -233,6 +235,7 @@ class _Session:
             "device": classifier.options.device,
             "execution_devices": classifier.execution_devices,
             "threshold": self._threshold,
+            "fast_decode": self._args.fast_decode,
             "images": self._listed,
             "unreadable": [{"source": source, "error": error} for source, error in self.unreadable.items()],
             "metrics": {

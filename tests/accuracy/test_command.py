@@ -166,6 +166,7 @@ def test_steps_that_do_not_fit_are_one_line(pictures, write_list, readers, confi
         (["--name", NAME, "-m", "net.xml", "--precisions", "FP16"], "-m net.xml is one IR"),
         (["--name", NAME, "-nireq", "1025"], "'1025': expected no more than 1024"),
         (["--name", NAME, "-nireq", "100000000"], "expected no more than 1024"),
+        (["--name", NAME, "--fast_decode"], "--fast_decode"),  # accuracy is measured on pictures as they are
         (["--name", NAME, "--json", "/"], "--json /: is a folder"),
     ],
 )

@@ -104,6 +104,7 @@ def test_report_has_everything(demo, tiny, folder, tmp_path):
     assert report["execution_devices"] == ["CPU"]
     assert (report["precision"], report["hint"], report["requests"]) == ("f32", "throughput", 2)
     assert report["pictures"] == {"readable": 12, "unreadable": []}
+    assert report["fast_decode"] is False
     assert report["compile"]["from_cache"] is False
     assert report["compile"]["seconds"] > 0
     for kind in ("end_to_end", "inference_only"):
@@ -139,6 +140,14 @@ def test_throughput_is_what_was_counted(tiny, folder):
     for q in (50, 90, 95, 99, 99.9):
         assert report.latencies["total"].percentiles[f"p{q:g}"] == pytest.approx(np.percentile(totals, q))
     assert {outcome.source for outcome in outcomes} == {str(folder / f"p{n}.png") for n in range(12)}
+
+
+def test_fast_decode_is_measured_and_told(demo, picture, tmp_path):
+    path = tmp_path / "p.jpg"
+    cv2.imwrite(str(path), picture(0, 480, 640))
+    status, out, _ = demo("--fast_decode", "--json", "-", inputs=path)
+    assert (status, json.loads(out)["fast_decode"]) == (0, True)
+    assert "decoded at a part of their size" in demo("--fast_decode", inputs=path)[1]
 
 
 def test_the_cache_is_reported(demo, tmp_path):

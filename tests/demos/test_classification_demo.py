@@ -55,6 +55,18 @@ def test_text_names_every_picture_and_its_best_classes_in_order(demo, tiny, fold
     assert "12 frames" in out
 
 
+def test_fast_decode_classifies_large_jpeg_pictures_at_a_part_of_their_size(demo, tiny, picture, tmp_path):
+    path = tmp_path / "p.jpg"
+    cv2.imwrite(str(path), picture(0, 5 * tiny.width, 4 * tiny.width + 3))
+    status, out, _ = demo("-i", path, "--fast_decode", "--json", "-", "--infer_precision", "f32")
+    assert status == 0
+    report = json.loads(out)
+    assert report["fast_decode"] is True
+    reduced = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4)
+    expected = sorted(tiny.probabilities(reduced), reverse=True)[:5]
+    assert [entry["score"] for entry in report["images"][0]["top"]] == pytest.approx(expected, abs=1e-5)
+
+
 def test_json_is_all_that_stdout_has(demo, tiny, folder):
     status, out, err = demo("-i", folder, "--json", "-", "-topk", 3)
     report = json.loads(out)
@@ -64,12 +76,13 @@ def test_json_is_all_that_stdout_has(demo, tiny, folder):
         "device",
         "execution_devices",
         "threshold",
+        "fast_decode",
         "images",
         "unreadable",
         "metrics",
     }
     assert (report["model"], report["device"], report["execution_devices"]) == (str(tiny.xml), "CPU", ["CPU"])
-    assert report["unreadable"] == []
+    assert (report["fast_decode"], report["unreadable"]) == (False, [])
     for number, image in enumerate(report["images"]):
         path = folder / f"p{number}.png"
         assert (image["source"], image["frame"]) == (str(path), 0)

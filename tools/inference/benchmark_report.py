@@ -60,6 +60,7 @@ class Report:
         truth: The true classes; None where they were not given.
         output: What the network's numbers are, such as 'probabilities'; see :mod:`omz.converter.outputs`.
         threshold: Classes are listed with a higher score alone; None if with any.
+        fast_decode: Whether large JPEG pictures were decoded at a part of their size.
     """
 
     model: str
@@ -83,6 +84,7 @@ class Report:
     truth: GroundTruth | None = field(repr=False)
     output: str = ""
     threshold: float | None = None
+    fast_decode: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; latencies in milliseconds, throughput in pictures a second."""
@@ -98,6 +100,7 @@ class Report:
             "hint": self.hint,
             "streams": self.streams,
             "requests": self.requests,
+            "fast_decode": self.fast_decode,
             "compile": {"seconds": round_to_three(self.compile_seconds), "from_cache": self.from_cache},
             "pictures": {
                 "readable": self.pictures,

@@ -89,6 +89,7 @@ def classify(
     labels: str | Path | Sequence[str] | None = None,
     input_options: InputOptions | None = None,
     requests: int = 0,
+    fast_decode: bool = False,
     keep_images: bool = False,
 ) -> list[Classified]:
     """Classify pictures or a video.
@@ -104,6 +105,7 @@ def classify(
         labels: Label file, list name or names; those of the IR by default.
         input_options: How pictures become input; as the IR says by default.
         requests: Infer requests in flight; 0 lets the device choose.
+        fast_decode: Decode JPEG pictures at a part of their size where that is enough for the network's input.
         keep_images: Whether results carry their picture.
 
     Returns:
@@ -121,6 +123,7 @@ def classify(
     options = DeviceOptions(device) if isinstance(device, str) else device
     classifier = load_classifier(model, options, input_options, labels, output)
     source.channels = classifier.channels
+    source.enough = classifier.enough if fast_decode else None
     listed, threshold = listing(classifier.output, top_k, threshold)
     pipeline = Pipeline(
         classifier, requests=requests, top_k=listed, threshold=threshold, keep_images=keep_images

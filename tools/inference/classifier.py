@@ -18,6 +18,7 @@ from omz.inference.network import class_names, one_line, read_network, told
 from omz.inference.output import Output, choose_output, describe_output
 from omz.inference.picture_input import one_at_a_time, picture_input
 from omz.inference.ranking import Prediction, rank
+from omz.inference.reduction import Enough
 from omz.inference.resizing import RESIZE_TYPES
 from omz.zoo.class_list import ClassList
 from omz.zoo.labels import read_labels
@@ -83,6 +84,11 @@ class Classifier:
     def rank(self, numbers: NDArray[Any], k: int, threshold: float | None = None) -> tuple[Prediction, ...]:
         """Return what the output for one picture says; see :func:`omz.inference.ranking.rank`."""
         return rank(numbers, self.output, self.labels, k, threshold)
+
+    @property
+    def enough(self) -> Enough:
+        """How large pictures have to be for it."""
+        return Enough(self.height, self.width, self.resize_type)
 
     @property
     def numbered(self) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from omz.errors import InferenceError
 from omz.inference import opencv
+from omz.inference.reduction import Enough
 from omz.inference.signatures import START_BYTES, starts_picture
 
 Image = NDArray[np.uint8]  # (height, width, 3), BGR; (height, width) grey; (height, width, 4) BGR and alpha
@@ -63,13 +64,14 @@ def is_regular(path: Path) -> bool:
     return True
 
 
-def read_image(path: Path, channels: int = 3) -> Image:
+def read_image(path: Path, channels: int = 3, enough: Enough | None = None) -> Image:
     """Decode a picture, 8 bits for each channel, turned as its EXIF data says, whatever the file has.
 
     Args:
         path: Of the file.
         channels: 3 for BGR; 1 for grey, as OpenCV's ``IMREAD_GRAYSCALE`` reads it (0.299 R + 0.587 G + 0.114 B; of a
             JPEG its luma as it is stored); 4 for BGR and alpha, which is 255 where the picture has none.
+        enough: A JPEG picture may be decoded at a half, a quarter or an eighth of its size, if that is enough.
 
     Returns:
         (height, width, 3) or (height, width, 4), for grey (height, width), uint8.
@@ -86,19 +88,27 @@ def read_image(path: Path, channels: int = 3) -> Image:
         raise InferenceError(f"{path}: {error.strerror or error}") from error
     if not data.size:
         raise InferenceError(f"{path}: is empty")
-    return decode(data, str(path), channels)
+    return decode(data, str(path), channels, enough)
 
 
-def decode(data: NDArray[np.uint8], name: str, channels: int = 3) -> Image:
+def decode(data: NDArray[np.uint8], name: str, channels: int = 3, enough: Enough | None = None) -> Image:
     """Decode the bytes of a picture file; ``name`` is for messages. See :func:`read_image`."""
+    divisor = enough.reduction(data) if enough else 1
+    grey, colour = (
+        ("IMREAD_GRAYSCALE", "IMREAD_COLOR")
+        if divisor == 1
+        else (f"IMREAD_REDUCED_GRAYSCALE_{divisor}", f"IMREAD_REDUCED_COLOR_{divisor}")
+    )
     if channels == 1:
-        return _decode(data, name, "IMREAD_GRAYSCALE")
-    colours = _decode(data, name, "IMREAD_COLOR")
+        return _decode(data, name, grey)
+    colours = _decode(data, name, colour)
     if channels == 3:
         return colours
+    if divisor > 1:  # a JPEG, which has no alpha
+        return _opaque(colours)
     whole = _decode(data, name, "IMREAD_UNCHANGED")
     if whole.ndim < 3 or whole.shape[2] != 4:
-        return np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)])
+        return _opaque(colours)
     if whole.dtype == np.uint16:
         whole = (whole >> 8).astype(np.uint8)
     # what is read with its alpha is not turned as the EXIF data says: one of the eight ways gives the same colours
@@ -106,6 +116,10 @@ def decode(data: NDArray[np.uint8], name: str, channels: int = 3) -> Image:
         if np.array_equal(turned[:, :, :3], colours):
             return np.ascontiguousarray(turned)
     raise InferenceError(f"{name}: its alpha cannot be told from its colours")
+
+
+def _opaque(colours: Image) -> Image:
+    return np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)])
 
 
 def _decode(data: NDArray[np.uint8], name: str, flag: str) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from omz.errors import InferenceError
 from omz.inference.frames import Frame, itself
 from omz.inference.images import Image, read_image
+from omz.inference.reduction import Enough
 from omz.inference.web_pictures import WebPicture, keep
 
 
@@ -23,7 +24,7 @@ class NoPicture:
     def __str__(self) -> str:
         return str(self.path)
 
-    def load(self, channels: int = 3) -> Image:
+    def load(self, channels: int = 3, enough: Enough | None = None) -> Image:
         """Tell why.
 
         Raises:
@@ -41,9 +42,11 @@ class Pictures:
 
     Attributes:
         channels: How they are decoded; see :func:`omz.inference.images.read_image`.
+        enough: How large they have to be; None for as large as they are.
     """
 
     fps, channels = 0.0, 3
+    enough: Enough | None = None
 
     def __init__(self, items: Sequence[Path | WebPicture | NoPicture], kind: str = "folder") -> None:
         self.items, self.kind = tuple(items), kind
@@ -54,7 +57,7 @@ class Pictures:
     def __iter__(self) -> Iterator[Frame]:
         for item, name in zip(self.items, self._names(), strict=True):
             load = partial(read_image, item) if isinstance(item, Path) else item.load
-            yield Frame(name, 0, partial(load, channels=self.channels))
+            yield Frame(name, 0, partial(load, channels=self.channels, enough=self.enough))
 
     def keep(self, why: str) -> None:
         """Fetch those at addresses now, so that they are fetched once; ``why`` is for the log.
@@ -81,6 +84,7 @@ class Arrays:
 
     kind, fps = "folder", 0.0
     channels = 3  # what they have, whatever is asked for
+    enough: Enough | None = None  # likewise
 
     def __init__(self, images: Sequence[Image]) -> None:
         self._images = images

@@ -2,8 +2,9 @@
 
 Every lane is a thread that takes a frame, decodes it, resizes it into its own input buffer, waits for a free infer
 request, runs it on that buffer (no copy) and ranks the classes. There are more lanes than requests, so that a
-picture is always ready when a request becomes free; OpenVINO and OpenCV release Python's lock while they work.
-Results come out in the order of the frames.
+picture is always ready when a request becomes free, and for throughput one request more than the device works on, so
+that it need not wait for a lane to wake up; OpenVINO and OpenCV release Python's lock while they work. Results come out
+in the order of the frames.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Pipeline:
 
     Args:
         classifier: The compiled network.
-        requests: Infer requests in flight; 0 for as many as the device asks for.
+        requests: Infer requests in flight; 0 for as many as the device asks for, and for throughput one more, which
+            waits in the device's queue.
         top_k: How many classes each outcome lists.
         threshold: Only classes with a higher score are listed; None for all. See
             :func:`omz.inference.ranking.listing`.
@@ -88,22 +90,17 @@ class Pipeline:
     ) -> None:
         self.classifier = classifier
         self.top_k, self.threshold, self.keep_images = top_k, threshold, keep_images
-        count = requests or classifier.optimal_requests
+        hint = classifier.options.effective_hint
+        #: How many infer requests the device works on at a time.
+        self.request_count = requests or classifier.optimal_requests
+        count = self.request_count + (1 if hint == "throughput" and not requests else 0)
         with one_line(f"{classifier.path}: {count} infer requests cannot be made"):
             self._requests = [classifier.compiled.create_infer_request() for _ in range(count)]
         self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
         for request in self._requests:
             self._idle.put(request)
         # a latency hint asks for one picture at a time; then one more is decoded ahead
-        ahead = (
-            1 if classifier.options.effective_hint == "latency" else min(os.cpu_count() or 1, MAX_DECODERS)
-        )
-        self.lanes = count + ahead
-
-    @property
-    def request_count(self) -> int:
-        """How many infer requests may be in flight."""
-        return len(self._requests)
+        self.lanes = count + (1 if hint == "latency" else min(os.cpu_count() or 1, MAX_DECODERS))
 
     def run(self, frames: Iterable[Frame], seconds: float | None = None) -> Generator[Outcome, None, None]:
         """Classify frames and yield the outcomes in their order.
@@ -141,11 +138,12 @@ class Pipeline:
         """
         import openvino as ov
 
-        buffers = [self.new_buffer() for _ in self._requests]
-        for place, (request, buffer) in enumerate(zip(self._requests, buffers, strict=True)):
+        requests = self._requests[: self.request_count]
+        buffers = [self.new_buffer() for _ in requests]
+        for place, (request, buffer) in enumerate(zip(requests, buffers, strict=True)):
             resize_into(images[place % len(images)], buffer[0], self.classifier.resize_type)
             request.set_input_tensor(ov.Tensor(buffer, shared_memory=True))
-        latencies: list[list[float]] = [[] for _ in self._requests]
+        latencies: list[list[float]] = [[] for _ in requests]
         failures: list[BaseException] = []
 
         def repeat(request: ov.InferRequest, mine: list[float]) -> None:
@@ -159,7 +157,7 @@ class Pipeline:
 
         threads = [
             threading.Thread(target=repeat, args=pair, daemon=True)
-            for pair in zip(self._requests, latencies, strict=True)
+            for pair in zip(requests, latencies, strict=True)
         ]
         began = perf_counter()
         deadline = began + seconds

@@ -15,6 +15,7 @@ from omz.errors import InferenceError
 from omz.inference import opencv
 from omz.inference.addresses import scheme, shown
 from omz.inference.frames import Frame, itself
+from omz.inference.reduction import Enough
 from omz.inference.signatures import START_BYTES, is_text, starts_playlist
 from omz.inference.time_limit import within
 from omz.redaction import redacted
@@ -90,6 +91,7 @@ class Video:
     """
 
     channels = 3  # what OpenCV gives, whatever is asked for
+    enough: Enough | None = None  # likewise
 
     def __init__(self, source: str | Path | int) -> None:
         self.name = str(source)

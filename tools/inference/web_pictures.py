@@ -13,6 +13,7 @@ import numpy as np
 from omz.errors import InferenceError
 from omz.inference.addresses import WEB_SCHEMES, scheme, shown
 from omz.inference.images import Image, decode
+from omz.inference.reduction import Enough
 from omz.inference.web import fetch
 from omz.redaction import redacted
 
@@ -45,11 +46,12 @@ class WebPicture:
         """Whether the file is in memory."""
         return self._kept is not None
 
-    def load(self, channels: int = 3) -> Image:
+    def load(self, channels: int = 3, enough: Enough | None = None) -> Image:
         """Fetch the picture, unless it is kept, and decode it.
 
         Args:
             channels: As for :func:`omz.inference.images.read_image`.
+            enough: As there.
 
         Returns:
             As there.
@@ -60,7 +62,7 @@ class WebPicture:
         content = fetch(self.address) if self._kept is None else self._kept
         if isinstance(content, InferenceError):
             raise content
-        return decode(np.frombuffer(content, np.uint8), shown(self.address), channels)
+        return decode(np.frombuffer(content, np.uint8), shown(self.address), channels, enough)
 
     def keep(self) -> int:
         """Fetch the picture and keep its file, and return its size in bytes.
