@@ -4,6 +4,7 @@ import pytest
 
 from omz import cli
 from omz.parser import Parser
+from omz.suggestions import files_near
 
 
 def parser() -> Parser:
@@ -59,3 +60,12 @@ def test_what_is_right_passes():
 def test_a_mistyped_command(capsys):
     assert cli.main(["downlod"]) == 2
     assert "no command 'downlod'. Did you mean download?" in capsys.readouterr().err
+
+
+def test_a_mistyped_file_is_answered_with_the_nearest_beside_it(tmp_path):
+    for name in ("net.xml", "net-FP16.xml", "\x1b[2J.xml"):
+        (tmp_path / name).touch()
+    assert files_near(tmp_path / "nte.xml") == f" Did you mean {tmp_path}/net.xml?"
+    assert files_near(tmp_path / "picture.png") == ""
+    assert files_near(tmp_path / "nowhere" / "net.xml") == ""
+    assert files_near(tmp_path / "net\0.xml") == f" Did you mean {tmp_path}/net.xml?"

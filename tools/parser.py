@@ -53,13 +53,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error, what may have been meant, and where the options are told; exit with 2."""
+        sys.stderr.write(
+            f"{self.prog}: error: {self.explained(message)}\n{self.prog} --help tells the options.\n"
+        )
+        sys.exit(2)
+
+    def explained(self, message: str) -> str:
+        """Return argparse's message, or a better one where an option is mistyped."""
         shown = [name for name, one in self._option_string_actions.items() if one.help != argparse.SUPPRESS]
         for option in self._unknown_options():
             if meant := did_you_mean(option, shown, count=2, cutoff=0.65):
-                message = f"unknown option {option}.{meant}"
-                break
-        sys.stderr.write(f"{self.prog}: error: {message}\n{self.prog} --help tells the options.\n")
-        sys.exit(2)
+                return f"unknown option {option}.{meant}"
+        return message
 
     def _unknown_options(self) -> list[str]:
         known = self._option_string_actions

@@ -401,7 +401,8 @@ class TestSeveralOutputs:
     def test_an_unknown_name_is_wrong_usage(self, build_net, tmp_path):
         net = build_net(tmp_path / "net.xml", ends=self.ends)
         with pytest.raises(
-            UsageError, match=r"--output_name pro: .* no such output\. Its outputs are prob \[1,6\]"
+            UsageError,
+            match=r"--output_name pro: .* no such output\. Did you mean prob.* Its outputs are prob \[1,6\]",
         ):
             load_classifier(net.xml, output="pro")
 

@@ -24,6 +24,7 @@ from omz.accuracy.places import locator
 from omz.errors import InferenceError, UsageError
 from omz.inference.class_folders import class_pictures, find_class_folders
 from omz.inference.ports import DEFAULT, Ports
+from omz.suggestions import files_near
 from omz.zoo import catalogue
 from omz.zoo.class_list import ClassList
 from omz.zoo.multi_label import is_multi_label, read_multi_label
@@ -241,7 +242,7 @@ def _source(definition: Definition, source: Path | None, option: str) -> Path:
             )
         source = catalogue.packaged_root() / definition.bundled
     if not source.exists():
-        raise InferenceError(f"{source}: no such file or folder of data")
+        raise InferenceError(f"{source}: no such file or folder of data.{files_near(source)}")
     return source
 
 

@@ -25,6 +25,7 @@ from omz.converter.flag_values import (
     values_by_input,
 )
 from omz.errors import ConversionError, UsageError
+from omz.parser import Parser
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, caffe: bool = True) -> None:
@@ -207,7 +208,8 @@ def parse(texts: Sequence[str], *, caffe: bool = True) -> Arguments:
     Raises:
         ConversionError: An argument is not understood; names it.
     """
-    parser = _Raising(prog="model_optimizer_args", add_help=False, allow_abbrev=False)
+    parser = _Raising(prog="model_optimizer_args", add_help=False)
+    parser.given = texts
     add_arguments(parser, caffe=caffe)
     try:
         return from_namespace(parser.parse_args(list(texts)))
@@ -215,11 +217,11 @@ def parse(texts: Sequence[str], *, caffe: bool = True) -> Arguments:
         raise ConversionError(str(error)) from error
 
 
-class _Raising(argparse.ArgumentParser):
+class _Raising(Parser):
     """A parser that raises where argparse would print and exit."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConversionError(message)
+        raise ConversionError(self.explained(message))
 
 
 def _for_inputs(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from omz.command import printable
 from omz.errors import InferenceError, UsageError
 from omz.files import read_bounded
-from omz.suggestions import did_you_mean
+from omz.suggestions import did_you_mean, files_near
 from omz.zoo import catalogue
 
 if TYPE_CHECKING:
@@ -102,12 +102,7 @@ def find_network(
         if not path.is_dir() or path.name in ("", ".."):
             raise InferenceError(_unknown_name(path.name, tree, root))
     if not path.is_dir():
-        near = (
-            (str(one) for one in islice(path.parent.glob("*.xml"), MAX_LOOKED_AT))
-            if path.parent.is_dir()
-            else ()
-        )
-        raise InferenceError(f"{path}: no such file.{did_you_mean(str(path), near)}")
+        raise InferenceError(f"{path}: no such file.{files_near(path)}")
     return _of_files(_irs_in_folder(path), precisions, root, path, known_to_zoo=known_to_zoo)
 
 

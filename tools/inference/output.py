@@ -13,6 +13,7 @@ from omz.converter.ir import PROVENANCE
 from omz.converter.outputs import KINDS, OUTPUT, Kind, Meaning, meaning_of, output_kinds
 from omz.errors import InferenceError, UsageError
 from omz.inference.network import told
+from omz.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -90,7 +91,9 @@ def output_place(network: ov.Model, name: str, path: Path) -> int:
         f"{printable(shortened(names_of(port)[0], 80))} {port.partial_shape}" for port in network.outputs
     )
     if name:
-        raise UsageError(f"--output_name {name}: {path} has no such output. Its outputs are {listed}")
+        known = {other for port in network.outputs for other in names_of(port)}
+        meant = did_you_mean(name, filter(str.isprintable, sorted(known)))
+        raise UsageError(f"--output_name {name}: {path} has no such output.{meant} Its outputs are {listed}")
     raise InferenceError(
         f"{path}: has {len(network.outputs)} outputs: {listed}.\nChoose one with --output_name NAME."
     )

@@ -34,6 +34,7 @@ from omz.inference.video_sources import (
 )
 from omz.inference.web import NoPictureError, fetch
 from omz.inference.web_pictures import WebPicture
+from omz.suggestions import files_near
 
 __all__ = [
     "LIVE",
@@ -163,7 +164,10 @@ def _by_name(given: str | Path, looked: list[Found]) -> Sequence[Path | WebPictu
             raise UsageError(f"{shown(text)}: no such file, and if it is meant to be a camera: {_ALONE}")
         if " ! " in text:
             raise InferenceError(f"{shown(text)}: GStreamer pipelines are not taken.\n-i takes {_TAKEN}")
-    raise InferenceError(f"{shown(text) or 'an empty name'}: no such file or folder (and no camera index)")
+    meant = files_near(Path(given)) if text else ""
+    raise InferenceError(
+        f"{shown(text) or 'an empty name'}: no such file or folder (and no camera index).{meant}"
+    )
 
 
 def _matching(pattern: str) -> Found:

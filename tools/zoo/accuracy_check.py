@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from omz.errors import DescriptorError
+from omz.suggestions import did_you_mean
 from omz.zoo.metrics import Accuracy, Metrics
 from omz.zoo.steps import AnyReader, PictureSteps, Reader, Section, Steps
 from omz.zoo.validation import validated
@@ -119,9 +120,10 @@ def load_evaluation(path: Path, launcher: str = "openvino", name: str = "") -> E
             f"{entry.get('name')} ({', '.join(sorted(_frameworks(entry))) or 'a module'})"
             for entry in entries
         )
+        meant = did_you_mean(name, (str(entry.get("name")) for entry in entries)) if name else ""
         raise DescriptorError(
             f"{path}: expected a model {f'{name!r} ' if name else ''}with a launcher of framework "
-            f"{launcher!r}; got {there[:300]}"
+            f"{launcher!r}; got {there[:300]}.{meant}"
         )
     _check_adapters(path, fitting[0], wanted)
     entry = validated(path, _Entry, fitting[0])

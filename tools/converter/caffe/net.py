@@ -9,6 +9,7 @@ from omz.converter.caffe.caffe_pb2 import LayerParameter
 from omz.converter.caffe.caffemodel import Blob
 from omz.converter.caffe.inputs import Shape
 from omz.errors import ConversionError, ParseError, ShapeError
+from omz.suggestions import did_you_mean
 
 #: Bottoms of a layer, tops of a layer, inputs or outputs of the net; OpenVINO's time grows with their square.
 MAX_BLOBS = 1_000
@@ -123,8 +124,9 @@ def with_outputs(net: Net, wanted: Sequence[str]) -> Net:
         by_name |= {name: blob for blob, name in net.names.items() if blob not in net.inputs}
         unknown = [name for name in wanted if name not in by_name]
         if unknown:
+            meant = did_you_mean(unknown[0], filter(str.isprintable, by_name))
             raise ConversionError(
-                f"the net has no layer or blob {unknown[0]!r}; it ends in {listed(outputs)}"
+                f"the net has no layer or blob {unknown[0]!r}.{meant} It ends in {listed(outputs)}"
             )
         outputs = {name: by_name[name] for name in wanted}
         layers += [layer for layer in net.offers.values() if layer.tops[0] in outputs.values()]
