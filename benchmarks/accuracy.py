@@ -19,7 +19,9 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from classify import DISTURBED, Speed, demo, make_model, make_pictures, measured, run
+from classify import Settings, Speed, demo, measured, run
+from processes import DISTURBED
+from synthetic import make_model, make_pictures
 
 TARGET = 0.9
 CONFIG = """\
@@ -50,15 +52,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         pictures = make_pictures(Path(folder) / "pictures", 640, 480)
         model = args.model or make_model(Path(folder))
-        settings = (str(model), args.device, args.precision)
-        demos = [measured(lambda: demo(*settings, str(args.seconds), pictures))]
+        settings = Settings(str(model), args.device, args.precision, str(args.seconds), pictures)
+        demos = [measured(lambda: demo(settings))]
         config = Path(folder) / "accuracy-check.yml"
         config.write_text(CONFIG.format(name=model.stem))
         write_list(pictures, round(demos[0].end_to_end * args.seconds))
         checks = []
         for _ in range(args.rounds):
-            checks.append(measured(lambda: accuracy_check(*settings, config, pictures)))
-            demos.append(measured(lambda: demo(*settings, str(args.seconds), pictures)))
+            checks.append(measured(lambda: accuracy_check(settings, config)))
+            demos.append(measured(lambda: demo(settings)))
             print(f"accuracy_check {checks[-1]}; demo {demos[-1]}", file=sys.stderr, flush=True)
     print_table(model.stem, args, demos, checks)
 
@@ -70,23 +72,11 @@ def write_list(pictures: Path, count: int) -> None:
     (pictures / "val15.txt").write_text("".join(lines))
 
 
-def accuracy_check(model: str, device: str, precision: str, config: Path, pictures: Path) -> Speed:
+def accuracy_check(settings: Settings, config: Path) -> Speed:
     """Return the images a second that accuracy_check reports."""
-    command = [
-        sys.executable,
-        "-m",
-        "omz.cli",
-        "accuracy",
-        "-c",
-        str(config),
-        "-m",
-        model,
-        "-s",
-        str(pictures),
-    ]
-    report = json.loads(
-        run([*command, "-d", device, "--infer_precision", precision, "--quiet", "--json", "-"])
-    )
+    command = [sys.executable, "-m", "omz.cli", "accuracy", "-c", str(config), "-m", settings.model]
+    command += ["-s", str(settings.pictures), "-d", settings.device, "--infer_precision", settings.precision]
+    report = json.loads(run([*command, "--quiet", "--json", "-"]))
     speed = report["results"][0]["images_per_second"]
     return Speed(speed, speed)
 

@@ -1,14 +1,22 @@
-"""Run whole processes and read off what the operating system says they took."""
+"""Run whole processes and read off what the operating system says they, and others meanwhile, took."""
 
 from __future__ import annotations
 
 import os
 import random
+import resource
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+#: Share of the processor that others took, from which on a measurement is no good.
+DISTURBED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +77,31 @@ def times_as_long(runs: Sequence[Run], others: Sequence[Run]) -> float:
 def peak(runs: Sequence[Run]) -> int:
     """Return the largest peak memory in bytes."""
     return max(one.peak_bytes for one in runs)
+
+
+def with_others(work: Callable[[], Result]) -> tuple[Result, float]:
+    """Do something, and return with its result the share of the processor that others took meanwhile (Linux only)."""
+    began, busy, own = time.perf_counter(), busy_seconds(), own_seconds()
+    result = work()
+    others = (busy_seconds() - busy) - (own_seconds() - own)
+    return result, max(0.0, others) / ((time.perf_counter() - began) * cores())
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def busy_seconds() -> float:
+    """Return the processor time that all processes have taken since the start of the machine; 0 if not Linux."""
+    try:
+        ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    except OSError:
+        return 0.0
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # without idle and waiting for disks
+
+
+def own_seconds() -> float:
+    """Return the processor time of this process and those that it has started and that have ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

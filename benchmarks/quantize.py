@@ -15,22 +15,17 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from typing import NamedTuple
 
-import numpy as np
 import openvino as ov
-from classify import make_model, make_pictures
-from numpy.typing import NDArray
+from synthetic import make_model, make_pictures, make_quantized
 
 from omz.converter.ir import write_ir
 from omz.inference.benchmark import benchmark
 from omz.inference.devices import DeviceOptions
-from omz.inference.images import read_image
-from omz.inference.resizing import resize_into
-from omz.quantizer import Options, quantize_model
 
 FASTER, SMALLER = 2.5, 0.35
-SIDE = 224
 
 
 class Variant(NamedTuple):
@@ -39,13 +34,6 @@ class Variant(NamedTuple):
     name: str
     xml: Path
     precision: str
-
-
-class Labelled(NamedTuple):
-    """A picture for the calibration; its class does not matter."""
-
-    path: Path
-    label: int = 0
 
 
 def main() -> int:
@@ -75,11 +63,11 @@ def main() -> int:
 def make_variants(folder: Path, pictures: Path) -> list[Variant]:
     """Return the IRs to compare, FP32 first and INT8 last."""
     exact = make_model(folder)
-    half, quantized = folder / "FP16" / exact.name, folder / "INT8" / exact.name
+    half = folder / "FP16" / exact.name
     write_ir(ov.Core().read_model(exact), half, compress_to_fp16=True)
-    samples = [Labelled(path) for path in sorted(pictures.iterdir())]
-    result = quantize_model(exact, samples, prepare, Options(), output=quantized)
-    print(f"quantized in {result.seconds:.0f} s, {result.bias_correction} bias correction", file=sys.stderr)
+    began = perf_counter()
+    quantized = make_quantized(folder, exact, pictures)
+    print(f"quantized in {perf_counter() - began:.0f} s", file=sys.stderr)
     return [
         Variant("FP32", exact, "f32"),
         Variant("BF16 (the FP32 IR, executed in bf16)", exact, "bf16"),
@@ -87,13 +75,6 @@ def make_variants(folder: Path, pictures: Path) -> list[Variant]:
         Variant("INT8 (the rest in f32)", quantized, "f32"),
         Variant("INT8 (the rest as the CPU chooses)", quantized, ""),
     ]
-
-
-def prepare(path: Path) -> NDArray[np.uint8]:
-    """Return a picture stretched to the network's input."""
-    picture = np.empty((SIDE, SIDE, 3), np.uint8)
-    resize_into(read_image(path), picture)
-    return picture
 
 
 def print_table(variants: list[Variant], speeds: dict[str, list[float]]) -> int:

@@ -290,7 +290,13 @@ def test_comparison_with_benchmark_app_runs(tiny):
     done = subprocess.run([*command, "--size", "64", "48"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert rows[-3:] == ["benchmark_app", "demo, inference only", "demo, end to end"]
+    assert rows[-5:] == [
+        "benchmark_app",
+        "demo, inference only",
+        "the limit of end to end",
+        "demo, end to end",
+        "Python, `stream`",
+    ]
 
 
 def test_the_live_grid_colours_by_the_truth():
