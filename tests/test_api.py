@@ -116,6 +116,11 @@ def test_files_that_make_no_network(files, error):
         omz.convert(*files)
 
 
+def test_half_of_a_network_of_caffe_says_what_is_missing(sample):
+    with pytest.raises(ConversionError, match=r"digits\.prototxt: .* Give its caffemodel"):
+        omz.convert(sample / f"{SAMPLE}.prototxt")
+
+
 def test_pictures_of_every_kind_have_one_answer(digits):
     path = Path(__file__).parents[1] / "models/samples" / SAMPLE / "images/red_3.png"
     image = cv2.imread(str(path))
@@ -171,6 +176,12 @@ def test_an_unreadable_picture_raises_alone_and_is_told_among_others(tiny, tmp_p
     assert "float32" in odd.error
     with pytest.raises(InferenceError, match=r"bad\.png"):
         _ = bad.label
+
+
+@pytest.mark.parametrize("one", ["a.png", Path("a.png"), b"abc", np.zeros((4, 4, 3), np.uint8)])
+def test_one_picture_is_no_stream(tiny, one):
+    with pytest.raises(UsageError, match="one after another"):
+        next(omz.load(tiny.xml).stream(one))
 
 
 @pytest.mark.parametrize("thing", [None, 7, object()])

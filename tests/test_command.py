@@ -92,6 +92,11 @@ def test_roof_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "se-resnext-50" in capsys.readouterr().out.split()
 
 
+def test_the_roof_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([command, "--help"]) == 0

@@ -27,17 +27,17 @@ COMMANDS = {
     "caffe2ir": ("omz.converter.caffe2ir", "convert any prototxt + caffemodel to IR"),
     "torch2ir": (
         "omz.converter.torch2ir",
-        "convert a checkpoint of timm's ResNet family to IR, without PyTorch",
+        "convert a checkpoint of timm's ResNet family to IR",
     ),
     "onnx2ir": ("omz.converter.onnx2ir", "convert a network in ONNX to IR"),
     "add": ("omz.describer.command", "make a model of a network of your own, for all other commands"),
     "info": (
         "omz.info_dumper.info",
-        "size and cost of a model, counted on its IR, beside the published figures",
+        "size and cost of a model, and what its IR says of itself",
     ),
     "report": (
         "omz.report.command",
-        "figures, charts and pictures of a model in all its precisions, as one HTML page",
+        "figures, charts and pictures of a model, as one HTML page",
     ),
     "dump": ("omz.info_dumper.command", "descriptors as JSON (omz_info_dumper)"),
     "pages": ("omz.zoo.pages", "write or check the model pages"),

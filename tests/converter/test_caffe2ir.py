@@ -49,6 +49,15 @@ FP32 = ("--data_type", "FP32")
 ABSOLUTE = 1e-5
 
 
+@pytest.mark.parametrize(
+    ("flag", "name"), [("--input_model", "nte.caffemodel"), ("--input_proto", "nett.prototxt")]
+)
+def test_a_mistyped_file_is_named_with_the_one_beside_it(caffe2ir_of_net, tmp_path, capsys, flag, name):
+    caffe2ir_of_net(flag, str(tmp_path / "files" / name), status=1)
+    meant = tmp_path / "files" / f"net{Path(name).suffix}"
+    assert f"{name}: no such file. Did you mean {meant}?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("style", ["data[104,117,123]", "[104.0,117.0,123.0]", "(104,117,123)"])
 def test_the_mean_is_subtracted_inside(caffe2ir_of_net, style):
     xml = caffe2ir_of_net(*FP32, "--mean_values", style)

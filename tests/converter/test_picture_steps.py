@@ -99,7 +99,7 @@ def test_an_accuracy_check_file_says_it(files, tmp_path):
         (["--interpolation", "bicubic"], 2, "--interpolation goes with --resize"),
         (["--pillow"], 2, "--pillow goes with"),
         (["--resize", "32x32", "--interpolation", "bicubik"], 2, "Did you mean bicubic?"),
-        (["--resize", "32x32", "--interpolation", "area", "--pillow"], 2, "interpolation of NEAREST"),
+        (["--resize", "32x32", "--interpolation", "area", "--pillow"], 2, "'AREA': expected one of NEAREST"),
         (["--resize", "32x32", "--preparation", "{}"], 2, "--preparation and --resize say the same"),
         (["--preparation", "{"], 1, "is not the JSON of preprocessing steps"),
         (["--preparation", '{"preprocessing": [{"type": "warp"}]}'], 1, "step 'warp' is not supported"),

@@ -67,7 +67,7 @@ class TestNames:
 
     def test_a_model_of_the_zoo_that_is_not_converted_tells_the_next_command(self, tree):
         with pytest.raises(
-            InferenceError, match=r"Make it with:\nomz_downloader --name se-resnext-50 && omz_conv"
+            InferenceError, match=r"Make it with:\nomz_downloader --name se-resnext-50 .*&& omz_conv"
         ):
             find_model("se-resnext-50", tree)
 
@@ -76,6 +76,20 @@ class TestNames:
         with pytest.raises(InferenceError, match=f"model '{name}': .*Did you mean .*{meant}") as error:
             find_model(name, tree)
         assert "Make it with" not in str(error.value)
+
+    def test_the_next_command_is_whole(self, tree, tmp_path, monkeypatch):
+        with pytest.raises(InferenceError) as error:
+            find_model("se-resnext-50", tree)
+        assert str(error.value).splitlines()[1] == (
+            f"omz_downloader --name se-resnext-50 -o {tree} && omz_converter --name se-resnext-50 -d {tree}"
+        )
+        root = tmp_path / "my models"
+        write(root / "public/own/model.yml")
+        monkeypatch.chdir(tree)
+        with pytest.raises(InferenceError) as error:
+            find_model("own", root=root)
+        words = f"--name own --models_root '{root}'"
+        assert str(error.value).splitlines()[1] == f"omz_downloader {words} && omz_converter {words}"
 
     def test_patterns_are_no_names(self, tree):
         with pytest.raises(InferenceError, match="no converted model"):
@@ -102,6 +116,20 @@ class TestFiles:
             find_model(tree / "public/net/FP16/nett.xml")
         with pytest.raises(InferenceError, match=r"nowhere/net\.xml: no such file"):
             find_model(tree / "nowhere/net.xml")
+
+    @pytest.mark.parametrize("suffix", [".bin", ".prototxt", ".caffemodel", ".pth", ".onnx"])
+    def test_what_a_network_was_made_of_is_no_ir(self, tree, suffix):
+        other = write(tree / f"public/net/FP16/net{suffix}", "data")
+        with pytest.raises(
+            InferenceError, match=r"is no IR; expected an \.xml\. Did you mean .*FP16/net\.xml"
+        ):
+            find_model(other)
+
+    def test_what_makes_an_ir_is_told(self, tmp_path):
+        with pytest.raises(
+            InferenceError, match=r"net\.onnx: is no IR; expected an \.xml\. onnx2ir makes one\."
+        ):
+            find_model(write(tmp_path / "net.onnx", "data"))
 
     def test_a_name_may_be_a_folder_of_the_working_directory(self, tree, monkeypatch):
         monkeypatch.chdir(tree)

@@ -81,6 +81,16 @@ def test_a_model_that_is_not_converted_is_a_failure_that_says_how(tmp_path, caps
     assert err.endswith("FAILED:\nse-resnext-50 FP16-INT8\n")
 
 
+def test_how_to_convert_a_model_of_ones_own_names_its_folder(tmp_path, capsys):
+    root = tmp_path / "zoo"
+    shutil.copytree(FOLDER, root / "public/mine", ignore=shutil.ignore_patterns("heldout*", "images"))
+    status, _, err = run(
+        capsys, "--name", "mine", "--models_root", root, "--model_dir", tmp_path, "--precisions", "FP16-INT8"
+    )
+    assert status == 1
+    assert f"omz_converter --name mine --models_root {root} --precisions FP16" in err
+
+
 def test_data_that_is_not_there_is_asked_for(irs, tmp_path, capsys, xml):
     target = tmp_path / "public" / "se-resnext-50" / "FP32" / "se-resnext-50.xml"
     target.parent.mkdir(parents=True)

@@ -31,6 +31,7 @@ def print_results(out: Console, results: Sequence[Result]) -> None:
     title = f"{first.model} on {report.dataset.name}, {report.images} images, {report.device}"
     out.print(f"\n{title}", style="bold", soft_wrap=True)
     out.print(_table(results))
+    out.print(f"  speed: {_speeds(results)}", soft_wrap=True)
     for words in dict.fromkeys(one.preparation for one in results if one.preparation):
         out.print(f"  pictures: {printable(words)}", soft_wrap=True)
     for note in dict.fromkeys(note for one in results for note in one.notes):
@@ -46,16 +47,17 @@ def print_results(out: Console, results: Sequence[Result]) -> None:
 
 
 def _table(results: Sequence[Result]) -> Table:
+    """Return the figures, no wider than 80 columns: what nothing is published of has no column, speed is told below."""
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
     published = any(figure.reference is not None for result in results for figure in result.figures)
-    compared = ("reference", "difference") if published else ()
-    for heading in ("IR", "metric", "value", "95 % interval", *compared, "correct", "images/s", "executed"):
-        table.add_column(heading, justify="left" if heading in ("IR", "metric", "executed") else "right")
+    headings = ["IR", "metric", "value", "95 % interval"]
+    headings += ["reference", "differs"] if published else []
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in [*headings, "correct"]:
+        table.add_column(heading, justify="left" if heading in ("IR", "metric") else "right")
     for result in results:
-        report = result.report
         for place, figure in enumerate(result.figures):
             low, high = figure.top.interval if figure.top else (0.0, figure.value)
             missed = figure.reference is not None and figure.reference > high + ROUNDING
@@ -70,11 +72,19 @@ def _table(results: Sequence[Result]) -> Table:
                 f"{100 * low:.2f} - {100 * high:.2f}" if figure.top else "-",
                 *(beside if published else ()),
                 f"{figure.top.correct}/{figure.top.count}" if figure.top else "-",
-                three_digits(report.images_per_second) if report.measured else "-",
-                report.precision,
                 style="red" if missed else "",
             )
     return table
+
+
+def _speeds(results: Sequence[Result]) -> str:
+    """Return how many pictures a second each IR had, and in what the device computed."""
+    return ", ".join(
+        f"{result.precision} {three_digits(result.report.images_per_second)} images/s in {result.report.precision}"
+        if result.report.measured
+        else f"{result.precision} in {result.report.precision}"
+        for result in results
+    )
 
 
 def _title(figure: Figure) -> str:

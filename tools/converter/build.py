@@ -21,6 +21,12 @@ from omz.errors import ConversionError, located
 from omz.version import __version__
 from omz.zoo.label_text import exact_record, label_text
 
+#: Files of Caffe where a checkpoint or ONNX is expected; what to do.
+_FOREIGN = {
+    ".caffemodel": "is the weights of a network of Caffe. Give its prototxt, too (caffe2ir --input_proto)",
+    ".prototxt": "is the definition of a network of Caffe. Give its caffemodel, too (caffe2ir --input_model)",
+}
+
 
 def build_model(
     arguments: Arguments,
@@ -121,6 +127,8 @@ def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.
         return onnx.convert(
             arguments.input_model, input_shapes=shapes, outputs=arguments.outputs, batch=arguments.batch
         )
+    if foreign := _FOREIGN.get(arguments.input_model.suffix.lower()):
+        raise ConversionError(f"{arguments.input_model}: {foreign}")
     from omz.converter.pytorch import convert as pytorch
 
     model = pytorch.convert(

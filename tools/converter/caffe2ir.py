@@ -11,12 +11,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omz.command import SUCCESS, add_common_arguments, run
 from omz.converter import model_optimizer as mo
 from omz.converter.picture_steps import add_step_arguments, steps_stated
-from omz.errors import UsageError
+from omz.errors import ConversionError, UsageError
 from omz.parser import Parser
+from omz.suggestions import files_near
+
+if TYPE_CHECKING:
+    from omz.converter.arguments import Arguments
 
 #: Model Optimizer's options that are spelt as others of ours.
 FOREIGN = ("--input", "--output")
@@ -71,6 +76,7 @@ def convert(args: argparse.Namespace) -> int:
     name = args.model_name or arguments.input_model.stem
     if not re.fullmatch(r"[^/\\\0]+", name) or name in (".", ".."):
         raise UsageError(f"--model_name {name!r}: expected a plain file name")
+    _check_files(arguments)
     labels = _labels(args.labels)
     model_info = dict(map(_stated, args.model_info))
     steps = steps_stated(args)
@@ -87,6 +93,13 @@ def convert(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(f"{xml}  {precision}, {time.perf_counter() - began:.2f} s", file=sys.stderr)
     return SUCCESS
+
+
+def _check_files(arguments: Arguments) -> None:
+    """Refuse files that are not there, the one that was typed before the one that is taken to be beside it."""
+    for path in (arguments.input_model, arguments.input_proto):
+        if path is not None and not path.exists():
+            raise ConversionError(f"{path}: no such file.{files_near(path)}")
 
 
 def _stated(text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from omz.converter.arguments import Arguments
 from omz.converter.network import CLASSIFICATION_INFO
 from omz.converter.picture_steps import record, step_flags
 from omz.errors import ConversionError, DescriptorError, located
-from omz.zoo.catalogue import MODEL_FILE, default_root, load_model
+from omz.zoo.catalogue import MODEL_FILE, load_model, root_flags, root_of
 from omz.zoo.labels import descriptor_labels, labels_source
 from omz.zoo.network import ModelInfo
 from omz.zoo.schema import Model
@@ -155,10 +155,7 @@ def convert_by_path(
 
 def download_command(model: Model, download_dir: Path) -> str:
     """Return the command that downloads a model."""
-    words = ["omz_downloader", "--name", model.name]
-    root = model.directory.parents[len(model.subdirectory.parts) - 1]
-    if root != default_root():
-        words += ["--models_root", str(root)]
+    words = ["omz_downloader", "--name", model.name, *root_flags(root_of(model))]
     if download_dir.resolve() != Path.cwd():
         words += ["-o", str(download_dir)]
     return shlex.join(words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,16 @@ MAX_XML_BYTES = 256 << 20
 MAX_LISTED = 20
 #: Of files, for messages.
 MAX_LOOKED_AT = 1000
+#: Files that are given for the .xml by mistake: the other half of an IR, and what an IR is made of, by what makes it.
+_OTHER_FILES = {".bin": ""} | {
+    suffix: f" {command} makes one."
+    for command, suffixes in {
+        "caffe2ir": (".caffemodel", ".prototxt"),
+        "onnx2ir": (".onnx",),
+        "torch2ir": (".pth", ".pt", ".safetensors"),
+    }.items()
+    for suffix in suffixes
+}
 _CONSTANT = re.compile(rb'<data element_type="(f16|f32)" shape="[^"]*" offset="\d+" size="(\d+)"')
 _WEIGHTS = re.compile(rb'<(?:caffemodel|checkpoint|onnx)_sha256 value="([0-9a-f]{64})"')
 #: Of a file's name: net-FP16.xml, net_fp16_int8.xml, net.INT8.xml
@@ -94,6 +105,11 @@ def find_network(
     """
     path, tree = Path(text), models_dir or Path()
     if path.is_file():
+        made = _OTHER_FILES.get(path.suffix.lower())
+        if made is not None:
+            beside = path.with_suffix(".xml")
+            meant = f" Did you mean {beside}?" if beside.is_file() else made
+            raise InferenceError(f"{path}: is no IR; expected an .xml.{meant}")
         return _of_files([path], precisions, root, known_to_zoo=known_to_zoo)
     if len(path.parts) == 1 and path.suffix != ".xml":
         if irs := _irs_in_tree(tree, path.name, root):
@@ -248,19 +264,28 @@ def _chosen(
     if model is None:
         raise InferenceError(message)
     quantized = irs and all(precision.endswith("INT8") for precision in precisions)
-    recipe = f"omz_quantizer --name {name}" if quantized else _recipe(name)
+    root = catalogue.root_of(model)
+    if quantized:
+        recipe = shlex.join(["omz_quantizer", "--name", name, *catalogue.root_flags(root)])
+    else:
+        recipe = _recipe(name, root, None if irs else place)
     raise InferenceError(f"{message}. Make it with:\n{recipe}")
 
 
-def _recipe(name: str) -> str:
-    return f"omz_downloader --name {name} && omz_converter --name {name}"
+def _recipe(name: str, root: Path | None, tree: Path | None) -> str:
+    """Return the commands that make a model of the zoo, in a tree."""
+    words = ["--name", name, *catalogue.root_flags(root)]
+    elsewhere = tree is not None and tree.resolve() != Path.cwd()
+    download = ["omz_downloader", *words, *(["-o", str(tree)] if elsewhere else [])]
+    convert = ["omz_converter", *words, *(["-d", str(tree)] if elsewhere else [])]
+    return f"{shlex.join(download)} && {shlex.join(convert)}"
 
 
 def _unknown_name(name: str, tree: Path, root: Path | None) -> str:
     zoo = catalogue.model_names(root or catalogue.default_root())
     if name in zoo:
         place = tree.resolve() / (catalogue.folder_of(name, root) or name)
-        return f"model {name!r}: no converted model in {place}. Make it with:\n{_recipe(name)}"
+        return f"model {name!r}: no converted model in {place}. Make it with:\n{_recipe(name, root, tree)}"
     converted = {path.parent.parent.name for path in islice(_converted(tree), MAX_LOOKED_AT)}
     meant = did_you_mean(name, {*zoo, *converted})
     return (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
 import numpy as np
 
-from omz.errors import InferenceError
+from omz.errors import InferenceError, UsageError
 from omz.inference.classification import Classified, as_classified
 from omz.inference.frames import Frame
 
@@ -91,7 +91,10 @@ class Session:
 
         Raises:
             InferenceError: Inference failed.
+            UsageError: It is a single picture.
         """
+        if isinstance(pictures, str | Path | bytes | bytearray | memoryview | np.ndarray):
+            raise UsageError("stream takes pictures, one after another; to classify one, call the classifier")
         channels = self.classifier.channels
         frames = (frame_of(picture, number, channels) for number, picture in enumerate(pictures))
         outcomes = self._pipeline.run(frames)

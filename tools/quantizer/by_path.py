@@ -125,13 +125,14 @@ def quantize_task(
     from omz.accuracy.method import evaluation_of, preparation_for
     from omz.files import check_writable
     from omz.quantizer.quantize import quantize_model
+    from omz.zoo.catalogue import root_flags, root_of
 
     if not task.xml.is_file():
         precision = task.precision.removesuffix("-INT8")
-        raise UsageError(
-            f"{task.xml}: is not there. Make it with: "
-            f"{shlex.join(['omz_converter', '--name', task.network.name, '--precisions', precision])}"
-        )
+        model = task.network.model
+        root = root_flags(root_of(model)) if model else []
+        words = ["omz_converter", "--name", task.network.name, *root, "--precisions", precision]
+        raise UsageError(f"{task.xml}: is not there. Make it with: {shlex.join(words)}")
     check_writable(task.output, "--output")
     evaluation = evaluation_of(task.network)
     samples, validation = _find(task, evaluation, pictures, ports, measured=options.max_drop is not None)

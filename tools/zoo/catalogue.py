@@ -38,6 +38,16 @@ def packaged_root() -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+def root_of(model: Model) -> Path:
+    """Return the models folder that a descriptor is in."""
+    return model.directory.parents[len(model.subdirectory.parts) - 1]
+
+
+def root_flags(root: Path | None) -> list[str]:
+    """Return what a command needs to find the descriptors of a models folder: nothing where it looks by itself."""
+    return [] if root is None or root == default_root() else ["--models_root", str(root)]
+
+
 def model_names(root: Path) -> list[str]:
     """Return the names of all models below ``root``, sorted, without reading any descriptor."""
     return sorted(folder.name for folder in model_folders(root))

@@ -83,9 +83,7 @@ class Resize(_Sized):
             raise ValueError("expected a 'size', or 'dst_width' and 'dst_height'")
         known = PILLOW_INTERPOLATIONS if self.by_pillow else OPENCV_INTERPOLATIONS
         if self.interpolation is not None and self.interpolation.upper() not in known:
-            raise ValueError(
-                f"expected an interpolation of {', '.join(known)}; got {self.interpolation[:40]!r}"
-            )
+            raise ValueError(f"interpolation {self.interpolation[:40]!r}: expected one of {', '.join(known)}")
         return self
 
 

@@ -105,7 +105,8 @@ def _message(problem: ErrorDetails) -> str:
     if kind == "union_tag_not_found":
         return "expected a mapping with the key '$type'"
     if kind == "value_error":  # what our own validators say
-        return f"{context['error']}, got {_shown(problem['input'])}"
+        told = "" if isinstance(problem["input"], Mapping) else f", got {_shown(problem['input'])}"
+        return f"{context['error']}{told}"
     kinds = (words for prefix, words in _KINDS.items() if kind.startswith(prefix))
     expected = _BOUNDS[kind].format_map(context) if kind in _BOUNDS else next(kinds, problem["msg"])
     return f"expected {expected}, got {_shown(problem['input'])}"
