@@ -142,6 +142,16 @@ def test_labels_may_be_given(tmp_path, capsys):
     assert {one["label"].split()[0] for one in result["classes"]} <= {"red", "blue"}
 
 
+def test_a_tolerance_without_a_reference_is_told(tmp_path, digits, capsys):
+    told = "--tolerance compares nothing"
+    assert main(["-m", str(convert(tmp_path)), *DATA, "--ss", "10", "--tolerance", "0.01"]) == 0
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert "reference" not in shown.out
+    assert main(["--name", SAMPLE.name, "-m", str(digits), "--ss", "10", "--tolerance", "0.5"]) == 0
+    assert told not in capsys.readouterr().err
+
+
 def test_without_data_it_is_asked_for(tmp_path, capsys):
     assert main(["-m", str(convert(tmp_path))]) == 1
     assert "give the folder of labelled pictures with -s" in capsys.readouterr().err

@@ -238,6 +238,9 @@ def _check_model(job: _Job, args: argparse.Namespace) -> tuple[list[Result], lis
                 result = _measure(name, precision, xml, evaluation, dataset, args)
                 results.append(result)
                 failed.extend(_verdicts(result, args.tolerance))
+        compared = any(figure.pairs for result in results for figure in result.figures)
+        if results and args.tolerance is not None and not compared:
+            log.warning("%s: --tolerance compares nothing, as no figure has a reference", name)
     if results and "-" not in (args.json, args.csv, args.predictions):
         from omz.accuracy.text import print_results
         from omz.console import console

@@ -76,12 +76,15 @@ class Figure:
         """The figure less the published one, as a share; None without that."""
         return None if self.reference is None else self.value - self.reference
 
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """What was measured and its reference, for it and for each class, where there is one."""
+        pairs = [(self.value, self.reference), *((part.value, part.reference) for part in self.parts)]
+        return [(value, reference) for value, reference in pairs if reference is not None]
+
     def is_below(self, tolerance: float) -> bool:
         """Tell whether it, or that of a class, is below its reference by more than ``tolerance`` (a share)."""
-        pairs = [(self.value, self.reference), *((part.value, part.reference) for part in self.parts)]
-        return any(
-            reference is not None and reference - value > tolerance + ROUNDING for value, reference in pairs
-        )
+        return any(reference - value > tolerance + ROUNDING for value, reference in self.pairs)
 
 
 Measure: TypeAlias = "Callable[[Any, Report], Figure]"
