@@ -257,6 +257,7 @@ FAULTS = {
     "JSON, surrogate": ('["\\ud800"]', "entry 1: '\\ud800': '\\ud800' is no character of a name", ""),
     "JSON, escape": ('["\\u001b[2J"]', "entry 1: '\\x1b[2J': '\\x1b' is no character of a name", ""),
     "JSON, ids and names": ('{"n01440764": "tench"}', "key 'n01440764': expected indexes as keys", ""),
+    "timm, no name": ('{"label_names": [[{}], "a"], "label_descriptions": {"a": "b"}}', "entry 1: expected a name", ""),
     "JSON, records": ('[{"id": 0, "name": "a"}]', "entry 1: expected a name", "Known forms: "),
     "Python, a set": ("{'cat', 'dog'}", "line 1, column 2: is no JSON", ""),
     "labelmap, no number": ('item { name: "a" }', "line 1: this item has no 'label: <number>'", ""),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from omz.errors import DescriptorError
@@ -77,6 +77,7 @@ def test_numbers_before_names_order_them(folder, listed, rng):
 
 
 @given(NAMES_OF_A_LIST.filter(lambda listed: not any(name[0].isdigit() for name in listed)), RANDOM)
+@example(["- 0"], random.Random(0))
 def test_numbers_behind_names_order_them(folder, listed, rng):
     rows = [f"{name} {index}" for index, name in enumerate(listed)]
     assume(not all(name[-1] in ",:;=|" for name in listed))

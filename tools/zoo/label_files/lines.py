@@ -58,9 +58,9 @@ def read_lines(rows: Sequence[Row], where: str) -> list[Entry]:
 def _described(rows: Sequence[Row]) -> list[Entry] | None:
     """Return the classes of lines with numbers or WordNet ids, None if they have neither."""
     ids, rests = wnids.read_off(rows) or (None, rows)
-    numbers, rests = _numbers(rests, alone=ids is not None) or (None, rests)
+    numbers, rests, first = _numbers(rests, alone=ids is not None) or (None, rests, False)
     if ids is None and numbers is not None:
-        ids, rests = wnids.read_off(rests, dash=True) or (None, rests)
+        ids, rests = wnids.read_off(rests, dash=first) or (None, rests)
     if ids is None and numbers is None:
         return None
     return wnids.entries_of(_names(rests) if ids is None else rests, numbers, ids)
@@ -78,7 +78,7 @@ def _names(rows: Sequence[Row]) -> Sequence[Row]:
     return [Row(row.place, match[2]) for row, match in zip(rows, places, strict=True) if match]
 
 
-def _numbers(rows: Sequence[Row], *, alone: bool) -> tuple[list[int], list[Row]] | None:
+def _numbers(rows: Sequence[Row], *, alone: bool) -> tuple[list[int], list[Row], bool] | None:
     """Read the numbers of the classes off the lines, before the names or after them.
 
     Args:
@@ -86,7 +86,8 @@ def _numbers(rows: Sequence[Row], *, alone: bool) -> tuple[list[int], list[Row]]
         alone: Whether a number may be all that a line has.
 
     Returns:
-        Numbers, and the lines without them; None where there are none, or they are parts of the names.
+        Numbers, the lines without them, and whether they were before the names; None where there are none, or they
+        are parts of the names.
 
     Raises:
         DescriptorError: They are numbers of classes, but faulty ones.
@@ -105,7 +106,7 @@ def _numbers(rows: Sequence[Row], *, alone: bool) -> tuple[list[int], list[Row]]
             continue
         if numbering.is_permutation(numbers):
             known = [number for number in numbers if number is not None]
-            return known, without_marks(rests, first=split is _first)
+            return known, without_marks(rests, first=split is _first), split is _first
         faulty.append(numbers)
     if faulty:
         numbering.check(faulty[0], rows, _ADVICE)

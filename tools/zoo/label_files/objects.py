@@ -82,7 +82,7 @@ def _described(names: list[Any], descriptions: object) -> list[Any]:
     told = dict(descriptions) if isinstance(descriptions, Pairs) else {}
 
     def description(name: object) -> object:
-        text = told.get(name)
+        text = told.get(name) if isinstance(name, str) else None
         return text if text is None or not _is_wnid(name) else [name, text]
 
     if isinstance(names, Pairs):
