@@ -121,6 +121,7 @@ FORMS = {
         ["Cat", "Dog"],
     ),
     "timm, names alone": ("config.json", '{"label_names": ["cat", "dog"]}', ["cat", "dog"]),
+    "dataset_meta": ("dataset_meta.json", '{"label_map": {"0": "no", "1": "yes"}}', ["no", "yes"]),
     "what Python prints of a dictionary": (
         "imagenet1000_clsidx_to_labels.txt",
         "{0: 'tench, Tinca tinca',\n 1: \"jack-o'-lantern\",\n 2: 'caf\\xe9'}",
@@ -204,13 +205,14 @@ def test_numbers_that_are_parts_of_names(tmp_path, text):
 def test_what_is_taken_for_names_is_told(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     names(tmp_path, "10 yuan\n20 yuan\n")
-    assert "the numbers are taken for parts of the names: they are not 0 to 1" in caplog.text
+    assert "the numbers that the lines begin with are taken for parts of the names" in caplog.text
     caplog.clear()
     names(tmp_path, "# my classes\ncat\n")
     assert "line 1: '# my classes' is taken for a name" in caplog.text
     caplog.clear()
     names(tmp_path, "# my classes\n0 cat\n")
     names(tmp_path, "cat\ndog\n")
+    names(tmp_path, "0\n1\n2\n")
     assert not caplog.text
 
 
@@ -328,9 +330,12 @@ def test_other_encodings_are_named(tmp_path, content, words):
     assert str(caught.value).startswith(f"{tmp_path / 'labels.txt'}: {words}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
+        b"[" * 800 + b"]" * 800,
+        b"[" * 960 + b"]" * 960,
         b"#" * ((16 << 20) + 1),
         b"\n" * (16 << 20),
         b"a\n" * (8 << 20),

@@ -48,10 +48,8 @@ def read_lines(rows: Sequence[Row], where: str) -> list[Entry]:
         first = next(row for row in rows if row.text.startswith("#"))
         told = f"{first.place}: {quoted(first.text)}"
         _log.warning("%s: %s is taken for a name: lists of names alone have no comments", where, told)
-    elif len(rows) > 1 and all(_NUMBER.match(row.text) for row in rows):
-        _log.info(
-            "%s: the numbers are taken for parts of the names: they are not 0 to %d", where, len(rows) - 1
-        )
+    elif all(_first(row.text) != (None, row.text) for row in rows):
+        _log.info("%s: the numbers that the lines begin with are taken for parts of the names", where)
     return wnids.entries_of(_names(rows))
 
 
@@ -100,9 +98,9 @@ def _numbers(rows: Sequence[Row], *, alone: bool) -> tuple[list[int], list[Row],
             number, rest = (int(row.text), "") if alone and _NUMBER.fullmatch(row.text) else split(row.text)
             numbers.append(number)
             rests.append(Row(row.place, rest))
-        # what all have but a number, the names need it for; lists in our own format say that it is none
-        names = [row.place if _OWN.match(row.text) else row.text for row in rests]
-        if not numbering.is_numbering(numbers, names):
+        # names that only their numbers tell apart keep them, but in our own format
+        needed = [row.place if _OWN.match(row.text) else row.text for row in rests]
+        if not numbering.is_numbering(numbers, needed):
             continue
         if numbering.is_permutation(numbers):
             known = [number for number in numbers if number is not None]

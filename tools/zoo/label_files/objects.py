@@ -19,7 +19,9 @@ from omz.zoo.label_files.entries import MAX_CLASSES, Entry, Row, quoted, unknown
 from omz.zoo.label_files.printed import Pairs, read_printed
 
 #: Keys under which whole configurations keep their classes.
-_KEYS = ("id2label", "label2id", "label_names", "labels", "classes", "class_names", "names")
+_KEYS = (
+    "id2label", "label2id", "label_names", "label_map", "labels", "classes", "class_names", "names", "categories",
+)  # fmt: skip
 _INDEX = re.compile("[0-9]{1,9}")
 _START = re.compile(r"""\[\s*["'\[{\]]|\{\s*["'0-9}]""")  # '[unknown]' is a name
 
@@ -60,7 +62,7 @@ def _classes(value: object) -> list[Entry]:
     if isinstance(value, list):
         places = [f"entry {number}" for number in range(1, len(value) + 1)]
         return _listed(places, value, None)
-    raise unknown_form("JSON", f"expected a list or an object, got {quoted(str(value))}")
+    raise unknown_form("JSON", f"expected a list or an object, got {_shown(value)}")
 
 
 def _inner(value: Pairs) -> object:
@@ -88,6 +90,13 @@ def _described(names: list[Any], descriptions: object) -> list[Any]:
     if isinstance(names, Pairs):
         return Pairs((key, description(name) or name) for key, name in names)
     return [description(name) or name for name in names]
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message quotes it; what is in it may be deep."""
+    if isinstance(value, list):
+        return "an object" if isinstance(value, Pairs) else f"a list of {len(value)}"
+    return quoted(str(value))
 
 
 def _is_wnid(name: object) -> bool:
@@ -119,9 +128,7 @@ def _listed(places: Sequence[str], values: Sequence[object], numbers: Sequence[i
         texts = value if isinstance(value, list) and not isinstance(value, Pairs) else [value]
         wnid = texts[0] if len(texts) > 1 and _is_wnid(texts[0]) else ""
         if not texts or not all(isinstance(text, str) for text in texts) or (len(texts) > 1 and not wnid):
-            raise unknown_form(
-                place, f"expected a name, or a WordNet id and a name, got {quoted(str(value))}"
-            )
+            raise unknown_form(place, f"expected a name, or a WordNet id and a name, got {_shown(value)}")
         ids.append(str(wnid))
         rows.append(Row(place, ", ".join(map(str, texts[1:] if wnid else texts))))
     for row, wnid in zip(rows, ids, strict=True) if any(ids) else ():
