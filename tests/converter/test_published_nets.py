@@ -20,8 +20,8 @@ from nets import (
 )
 from nets.conversion import run_model
 from omz.converter.command import main as omz_converter
+from omz.inference.locate import find_network
 from omz.info_dumper.info import inspect
-from omz.zoo.catalogue import default_root, load_all
 from omz.zoo.labels import load_labels
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "caffe"
@@ -79,7 +79,8 @@ def test_inputs_and_outputs_are_those_of_the_page(converted, precision):
 def test_figures_are_those_of_the_page(converted, precision):
     name, root, *_ = converted
     mparams, gflops = FIGURES[name]
-    info = inspect(next(model for model in load_all(default_root()) if model.name == name), root, precision)
+    network = find_network(name, root, known_to_zoo=True)
+    info = inspect(network, precision, network.irs[precision])
     assert info.mparams == pytest.approx(mparams, abs=0.0005)
     assert info.gflops == pytest.approx(gflops, rel=0.005)
     assert info.published_mparams == mparams

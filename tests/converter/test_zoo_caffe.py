@@ -20,6 +20,7 @@ from nets.zoo import NETS, lay_out
 from omz.converter.caffe.reference import run
 from omz.converter.zoo_model import convert_model
 from omz.inference.classifier import load_classifier
+from omz.inference.locate import Network
 from omz.inference.pipeline import Pipeline
 from omz.inference.sources import Arrays
 from omz.info_dumper.info import Info, inspect
@@ -72,7 +73,7 @@ def test_ir_is_what_the_page_says(name, folder):
     assert network.get_rt_info(["model_info", "labels"]).astype(str) == labels
     ends_in_softmax = network.output().get_node().input_value(0).get_node().get_type_name() == "Softmax"
     assert ends_in_softmax == (result.values == "probabilities")
-    check_figures(model, inspect(model, folder, "FP16"))
+    check_figures(model, inspect(Network(name, {"FP16": xml}, model), "FP16", xml))
 
 
 def check_figures(model: Model, info: Info) -> None:
