@@ -4,12 +4,13 @@
 all there, and 0 to n - 1 in any order, the numbers are indexes. Numbers that are not quite so, because they start
 at 1, or have a gap or a double, are those of a faulty list, and an error:
 
-* at least two thirds of 0 to n - 1 are among them (all but one, for n up to 5), or they go up from 0 line by line,
-  or by one line by line;
-* of less than four rows, none is over n, and no row is without;
-* at least two thirds of the names are different without them.
+* at least two thirds of 0 to n - 1 are among them (all but one, for n up to 5); of less than four rows, moreover, each
+  has a number, and none is over n;
+* or there are three rows or more, and their numbers go up line by line: from 0, or by one each time;
+* and in either case, at least two thirds of the names are different without them.
 
-All others are parts of the names, and so are those that only the numbers tell apart: ``1 yuan``, ``2 yuan``.
+All others are parts of the names. So are those which alone tell the names apart, whatever they are: ``1 yuan``,
+``2 yuan``.
 A list that this takes for the wrong thing can be written as JSON, where nothing is to be guessed.
 """
 
