@@ -124,6 +124,23 @@ def test_a_configuration_goes_before_what_the_ir_says(tmp_path, capsys):
         assert result["dataset"] == "digits"
 
 
+def test_steps_that_are_asked_for_go_before_all_others(tmp_path, capsys):
+    xml = convert(tmp_path, "--labels", "digits_red_blue", "--resize", "32x32")
+    asked = ["--resize", "44", "--crop", "32"]
+    told = "resized to 44 by the shorter side, cropped to 32 (as asked for)"
+    (result,) = measured(capsys, "-m", str(xml), *asked)
+    assert result["preparation"] == told
+    assert result["metrics"][0]["correct"] == right_by_opencv(xml, lambda p: middle(cv2.resize(p, (44, 44))))
+    (result,) = measured(
+        capsys, "-c", str(SAMPLE / "accuracy-check.yml"), "-m", str(xml), *asked, "--ss", "10"
+    )
+    assert result["preparation"] == told
+    assert main(["-m", str(xml), *DATA, "--resize", "44"]) == 1
+    assert "becomes 58 x 44, and the network takes 32 x 32" in capsys.readouterr().err
+    assert main(["-m", str(xml), *DATA, "--pillow"]) == 2
+    assert "--pillow goes with --resize or --crop" in capsys.readouterr().err
+
+
 def test_labels_may_be_given(tmp_path, capsys):
     bare = convert(tmp_path)
     names = tmp_path / "names.txt"

@@ -89,6 +89,9 @@ def test_calibration_prepares_pictures_as_the_ir_says(tmp_path, pictures):
     )
     assert (tmp_path / "one.bin").read_bytes() == (tmp_path / "two.bin").read_bytes()
     other = convert(tmp_path / "other", "--resize", "32x32")
+    asked = ["--resize", "44", "--crop", "32"]
+    assert main(["-m", str(other), "-s", str(pictures), *asked, "-o", str(tmp_path / "four.xml"), *FAST]) == 0
+    assert (tmp_path / "one.bin").read_bytes() == (tmp_path / "four.bin").read_bytes()
     assert main(["-m", str(other), "-s", str(pictures), "-o", str(tmp_path / "three.xml"), *FAST]) == 0
     assert (tmp_path / "one.xml").read_bytes() != (tmp_path / "three.xml").read_bytes()
 

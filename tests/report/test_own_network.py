@@ -65,6 +65,16 @@ def test_a_page_of_a_network_by_its_path_and_its_data(tmp_path, monkeypatch, cap
     assert again, told[-600:]
 
 
+def test_steps_that_are_asked_for_are_told_and_made_again(tmp_path):
+    xml = convert(tmp_path, "--labels", "digits_red_blue")
+    page = tmp_path / "r.html"
+    asked = ["--resize", "44", "--crop", "32", "--interpolation", "area"]
+    assert command.main(["-m", str(xml), "-o", str(page), *DATA, "--subsample", "20", *asked, *QUICK]) == 0
+    told = words(page)
+    assert "Pictures were resized to 44 by the shorter side (area), cropped to 32 (as asked for)." in told
+    assert "--resize=44 --crop=32 --interpolation=area" in told
+
+
 def test_without_data_there_is_no_accuracy(tmp_path):
     xml = convert(tmp_path)
     page = tmp_path / "deep/r.html"

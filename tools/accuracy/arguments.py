@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from omz.converter.picture_steps import add_step_arguments
+
 
 def add_source_argument(parser: argparse._ActionsContainer, what: str, *old: str) -> None:
     """Add ``-s``, ``--source``: where the pictures of a data set are.
@@ -35,3 +37,8 @@ def add_label_order_argument(parser: argparse._ActionsContainer) -> None:
         metavar="LIST",
         help="class list that the indexes in the list follow, such as imagenet_2012 (default: found out)",
     )
+
+
+def add_preparation_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--resize``, ``--crop`` and their like: how pictures are prepared, whatever the IR or the zoo says."""
+    add_step_arguments(parser, "how pictures are prepared (default: as accuracy-check.yml or the IR says)")

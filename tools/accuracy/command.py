@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.accuracy.arguments import add_list_arguments, add_source_argument
+from omz.accuracy.arguments import add_list_arguments, add_preparation_arguments, add_source_argument
 from omz.accuracy.method import CONFIG_FILE, asked_for, dataset_of, evaluation_of, preparation_for
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, describe, report_failures, run
+from omz.converter.picture_steps import steps_stated
 from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable, write_output
 from omz.inference.arguments import (
@@ -74,6 +75,7 @@ def build_parser() -> Parser:
     )  # fmt: skip
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of the random choice (default: 0)")
     add_network_arguments(parser.add_argument_group("where the IR leaves it open"))
+    add_preparation_arguments(parser)
     group = parser.add_argument_group("inference")
     add_device_argument(group, "-td", "--target_devices")
     group.add_argument(
@@ -179,6 +181,7 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise UsageError("-c and --name, --list or --all exclude each other")
     if precision_list(args.precisions) and tree(args).suffix == ".xml":
         raise UsageError(f"-m {tree(args)} is one IR; --precisions chooses among those of a folder")
+    steps_stated(args)
     given = {f"--{name}": getattr(args, name) for name in OUTPUTS if getattr(args, name)}
     to_stdout = [option for option, target in given.items() if target == "-"]
     if len(to_stdout) > 1:
@@ -291,7 +294,9 @@ def _measure(
     from omz.accuracy.text import problem_lines
 
     resume = args.resume and args.resume / f"{name}-{precision}.jsonl"
-    preparation = preparation_for(xml, evaluation, args.config or CONFIG_FILE, network_ports(args))
+    preparation = preparation_for(
+        xml, evaluation, args.config or CONFIG_FILE, network_ports(args), steps_stated(args)
+    )
     with _progress_bar(f"{name} {precision}", args.quiet) as progress:
         report = evaluate(
             xml,

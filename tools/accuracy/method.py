@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from omz.inference.locate import Network
     from omz.inference.preparation import Preparation
     from omz.zoo.accuracy_check import Evaluation
+    from omz.zoo.steps import PictureSteps
 
 CONFIG_FILE = "accuracy-check.yml"
 
@@ -125,8 +126,16 @@ def preparation_for(
     evaluation: Evaluation | None,
     config: Path | str = CONFIG_FILE,
     ports: Ports = DEFAULT,
+    asked: PictureSteps | None = None,
 ) -> Preparation:
-    """Return what makes a picture file the input of an IR: as the zoo says, or as the IR does.
+    """Return what makes a picture file the input of an IR: as asked for, or the zoo says, or the IR does.
+
+    Args:
+        xml: Of the IR.
+        evaluation: What the zoo says; None for a network of one's own.
+        config: Where it says so.
+        ports: What the IR leaves open of its input.
+        asked: Steps that whoever measures asks for, whatever the others say.
 
     Raises:
         InferenceError: The steps do not fit the network, or need Pillow, which is not installed.
@@ -135,5 +144,7 @@ def preparation_for(
     from omz.accuracy.evaluation import input_shape
     from omz.inference.recorded import preparation_of
 
+    if asked is not None:
+        return preparation_of(xml, input_shape(xml, ports), asked, "as asked for")
     steps = evaluation.steps if evaluation else None
     return preparation_of(xml, input_shape(xml, ports), steps, f"as {config} says")

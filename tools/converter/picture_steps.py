@@ -28,9 +28,12 @@ INTERPOLATIONS = (
 _CHANNELS = (1, 3, 4)
 
 
-def add_step_arguments(parser: argparse.ArgumentParser) -> None:
+def add_step_arguments(
+    parser: argparse.ArgumentParser,
+    title: str = "how pictures are prepared to measure it (recorded in the IR)",
+) -> None:
     """Add what is done to pictures before the network sees them."""
-    group = parser.add_argument_group("how pictures are prepared to measure it (recorded in the IR)")
+    group = parser.add_argument_group(title)
     group.add_argument(
         "--resize", type=sides, metavar="N|WxH",
         help="256: the shorter side becomes 256; 256x256: stretched to that",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from omz.quantizer.tasks import Task
     from omz.zoo.accuracy_check import Evaluation
     from omz.zoo.class_list import ClassList
+    from omz.zoo.steps import PictureSteps
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Pictures:
         count: How many are chosen at most.
         seed: Of their choice.
         option: What names the source, for messages.
+        steps: How they are prepared; None for what the zoo or the IR says.
     """
 
     source: Path | None = None
@@ -47,6 +49,7 @@ class Pictures:
     count: int = DEFAULT_SUBSET
     seed: int = 0
     option: str = "--source"
+    steps: PictureSteps | None = None
 
 
 def quantize(
@@ -136,7 +139,7 @@ def quantize_task(
     check_writable(task.output, "--output")
     evaluation = evaluation_of(task.network)
     samples, validation = _find(task, evaluation, pictures, ports, measured=options.max_drop is not None)
-    preparation = preparation_for(task.xml, evaluation, ports=ports)
+    preparation = preparation_for(task.xml, evaluation, ports=ports, asked=pictures.steps)
     log.info("%s %s: pictures: %s", task.network.name, task.precision, preparation.told)
     return quantize_model(
         task.xml,

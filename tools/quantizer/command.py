@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.accuracy.arguments import add_list_arguments, add_source_argument
+from omz.accuracy.arguments import add_list_arguments, add_preparation_arguments, add_source_argument
 from omz.command import (
     SUCCESS,
     add_common_arguments,
@@ -21,6 +21,7 @@ from omz.command import (
     report_failures,
     run,
 )
+from omz.converter.picture_steps import steps_stated
 from omz.errors import ZooError
 from omz.files import write_output
 from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
@@ -72,6 +73,7 @@ def build_parser() -> Parser:
     group.add_argument("--dry_run", action="store_true", help="print what would be done, do nothing")
     add_json_argument(group, "what was made")
     add_network_arguments(parser.add_argument_group("where the IR leaves it open"))
+    add_preparation_arguments(parser)
     group = parser.add_argument_group("quantization")
     group.add_argument(
         "--subset_size", type=positive_number, default=DEFAULT_SUBSET, metavar="N",
@@ -119,6 +121,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.old:
         log.warning("--pot and --python have no effect: NNCF runs inside this program")
     options = Options(args.preset, args.bias_correction, args.overflow_fix, args.target_device, args.max_drop)
+    pictures = _pictures(args)
     tasks = tasks_of(args)
     if args.dry_run:
         for task in tasks:
@@ -134,7 +137,7 @@ def _run(args: argparse.Namespace) -> int:
         where = f"{task.network.name} {task.precision}"
         try:
             with _spinner(where, args.quiet):
-                result = quantize_task(task, options, _pictures(args), network_ports(args))
+                result = quantize_task(task, options, pictures, network_ports(args))
         except (ZooError, OSError, MemoryError) as error:  # one model that fails must not stop the others
             log.debug("%s", where, exc_info=True)
             print(f"{where}: error: {describe(error)}", file=sys.stderr)
@@ -158,6 +161,7 @@ def _pictures(args: argparse.Namespace) -> Pictures:
         args.definitions,
         args.subset_size,
         args.seed,
+        steps=steps_stated(args),
     )
 
 

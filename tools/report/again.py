@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omz.converter.picture_steps import step_flags, steps_stated
 from omz.inference.choice import tree
 from omz.redaction import redacted
 
@@ -51,16 +52,19 @@ def commands(
         for name in ("source", "annotations", "label_order")
         if (word := _option(name, getattr(args, name)))
     ]
+    steps = steps_stated(args)
+    prepared = step_flags(steps) if steps else []
     for how, quantized in _alike(findings).items():
         if made or args.source:
-            words = [*network, *place, *(part for word in data for part in word), *root, *how]
+            words = [*network, *place, *(part for word in data for part in word), *prepared, *root, *how]
             made.append(["omz_quantizer", *words, "--precisions", ",".join(quantized)])
     options = (
         _option(name, getattr(args, name))
         for name in _KEPT
         if getattr(args, name) != defaults.get_default(name)
     )
-    made.append(["omz", "report", *network, *place, *(part for word in options for part in word), *root])
+    words = [*network, *place, *(part for word in options for part in word), *prepared, *root]
+    made.append(["omz", "report", *words])
     return made
 
 

@@ -127,7 +127,7 @@ def accuracy(
     from omz.accuracy.evaluation import RANKS, evaluate
     from omz.accuracy.figures import figures_of
 
-    preparation = preparation_for(xml, evaluation, ports=options.ports)
+    preparation = preparation_for(xml, evaluation, ports=options.ports, asked=options.steps)
     report = evaluate(
         xml,
         dataset,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.accuracy.arguments import add_list_arguments, add_source_argument
+from omz.accuracy.arguments import add_list_arguments, add_preparation_arguments, add_source_argument
 from omz.command import SUCCESS, add_common_arguments, positive_number, run
+from omz.converter.picture_steps import steps_stated
 from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
 from omz.inference.arguments import (
@@ -76,6 +77,7 @@ def build_parser() -> Parser:
         help="seconds for each measurement, two for each precision (default: 3)",
     )
     add_network_arguments(group)
+    add_preparation_arguments(parser)
     add_common_arguments(parser)
     return parser
 
@@ -119,6 +121,7 @@ def _run(args: argparse.Namespace) -> int:
             labels=args.labels or "",
             subsample=args.subsample,
             ports=network_ports(args),
+            steps=steps_stated(args),
         ),
     )
     write(output, render(findings, commands(findings, args, build_parser())))

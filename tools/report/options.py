@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omz.inference.ports import DEFAULT, Ports
+
+if TYPE_CHECKING:
+    from omz.zoo.steps import PictureSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Options:
         label_order: The class list that its indexes follow; '' to find out.
         labels: Label file or list name of the classes; '' for those of the IR.
         subsample: So many of them, by lot; 0 for all.
+        steps: How pictures are prepared to measure accuracy; None for what the zoo or the IR says.
         ports: What the IRs leave open of their input and output.
     """
 
@@ -39,3 +44,4 @@ class Options:
     labels: str = ""
     subsample: int = 0
     ports: Ports = DEFAULT
+    steps: PictureSteps | None = None
