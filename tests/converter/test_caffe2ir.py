@@ -50,12 +50,21 @@ ABSOLUTE = 1e-5
 
 
 @pytest.mark.parametrize(
-    ("flag", "name"), [("--input_model", "nte.caffemodel"), ("--input_proto", "nett.prototxt")]
+    ("flags", "named", "meant"),
+    [
+        (["--input_model", "nte.caffemodel"], "nte.caffemodel", "net.caffemodel"),
+        (
+            ["--input_model", "net.caffemodel", "--input_proto", "nett.prototxt"],
+            "nett.prototxt",
+            "net.prototxt",
+        ),
+    ],
 )
-def test_a_mistyped_file_is_named_with_the_one_beside_it(caffe2ir_of_net, tmp_path, capsys, flag, name):
-    caffe2ir_of_net(flag, str(tmp_path / "files" / name), status=1)
-    meant = tmp_path / "files" / f"net{Path(name).suffix}"
-    assert f"{name}: no such file. Did you mean {meant}?" in capsys.readouterr().err
+def test_a_mistyped_file_is_named_with_the_one_beside_it(tmp_path, capsys, monkeypatch, flags, named, meant):
+    write_model(tmp_path, NET, WEIGHTS)
+    monkeypatch.chdir(tmp_path)
+    assert caffe2ir.main(flags) == 1
+    assert f"{named}: no such file. Did you mean {meant}?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("style", ["data[104,117,123]", "[104.0,117.0,123.0]", "(104,117,123)"])

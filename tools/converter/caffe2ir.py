@@ -96,7 +96,12 @@ def convert(args: argparse.Namespace) -> int:
 
 
 def _check_files(arguments: Arguments) -> None:
-    """Refuse files that are not there, the one that was typed before the one that is taken to be beside it."""
+    """Refuse files that are not there, the one that was typed before the one that is taken to be beside it.
+
+    With the prototxt alone, layers that are not supported are told before the weights are asked for.
+    """
+    if arguments.input_proto is not None and arguments.input_proto.exists():
+        return
     for path in (arguments.input_model, arguments.input_proto):
         if path is not None and not path.exists():
             raise ConversionError(f"{path}: no such file.{files_near(path)}")
