@@ -166,6 +166,15 @@ def test_a_network_of_one_class(data, tmp_path):
         assert figure.value == pytest.approx(average_precision_score(held[:, 0], scores), abs=1e-9)
 
 
+def test_folders_do_not_tell_of_a_single_class(data, tmp_path):
+    net = build(tmp_path / "net.xml", ends=sigmoid, classes=1, labels=("defect",))
+    for name in ("defect", "other"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "data" / name / "p.png"), draw_picture(1))
+    with pytest.raises(ClassError, match="give a list of lines '<picture> 1'"):
+        measured(net.xml, tmp_path / "data")
+
+
 def test_without_the_list_of_all_classes_the_metric_is_refused(tmp_path):
     for index in (0, 1):
         (tmp_path / "data" / str(index)).mkdir(parents=True)

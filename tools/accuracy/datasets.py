@@ -21,7 +21,7 @@ from omz.accuracy.dataset_labels import dataset_labels, reconcile
 from omz.accuracy.definitions import Definition
 from omz.accuracy.packed_pictures import packed_pictures
 from omz.accuracy.places import locator
-from omz.errors import InferenceError, UsageError
+from omz.errors import ClassError, InferenceError, UsageError
 from omz.inference.class_folders import class_pictures, find_class_folders
 from omz.inference.ports import DEFAULT, Ports
 from omz.suggestions import files_near
@@ -161,6 +161,11 @@ def open_dataset(
         folder = source / conversion.data_dir if isinstance(conversion, FolderConversion) else source
         places = (folder, source, source / "val", source / (definition.data_source or "val"))
         lists = ", ".join(dict.fromkeys([definition.annotation_file or "val.txt", *LIST_NAMES]))
+        if classes.count == 1:
+            raise ClassError(
+                f"{source}: the network has a single class; give a list of lines '<picture> 1' where it holds and "
+                "'<picture> 0' where it does not (val.txt; -a FILE for others)"
+            )
         folders = find_class_folders(source, places, classes, f"or a list ({lists}; -a FILE for others)")
         classes, order, notes = folders.classes, "", (folders.note,)
         pictures = [(path, classes.first + place) for path, place in class_pictures(folders)]
