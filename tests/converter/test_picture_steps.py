@@ -17,9 +17,11 @@ from nets.onnx_nets import classifier, write
 from omz import cli
 from omz.converter import caffe2ir, onnx2ir
 from omz.converter.picture_steps import INTERPOLATIONS, add_step_arguments, step_flags, steps_stated
+from omz.converter.zoo_model import mo_arguments
 from omz.parser import Parser
 from omz.zoo.accuracy_check import load_evaluation
-from omz.zoo.catalogue import packaged_root
+from omz.zoo.catalogue import load_all, packaged_root
+from omz.zoo.step_effects import misfit
 from omz.zoo.steps import OPENCV_INTERPOLATIONS, PILLOW_INTERPOLATIONS, PictureSteps
 
 SIDE = 32
@@ -132,6 +134,14 @@ def test_names_of_interpolations_are_those_of_the_steps():
 def test_flags_say_the_steps_of_every_model(path):
     steps = load_evaluation(path).steps
     assert parsed(*step_flags(steps)) == steps
+
+
+def test_steps_of_every_model_fit_its_input():
+    for model in load_all(packaged_root()):
+        shape = mo_arguments(model, Path("d"), Path("o")).input_shapes[0]
+        assert misfit(load_evaluation(model.directory / "accuracy-check.yml").steps, shape[:1:-1]) == "", (
+            model.name
+        )
 
 
 SIZE = st.integers(1, 999)

@@ -39,6 +39,13 @@ def add_label_order_argument(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_definitions_argument(group: argparse._ActionsContainer) -> None:
+    """Add ``--definitions``: what the names of data sets stand for."""
+    group.add_argument(
+        "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
+    )
+
+
 def add_preparation_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--resize``, ``--crop`` and their like: how pictures are prepared, whatever the IR or the zoo says."""
     add_step_arguments(parser, "how pictures are prepared (default: as accuracy-check.yml or the IR says)")

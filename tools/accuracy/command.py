@@ -13,7 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.accuracy.arguments import add_list_arguments, add_preparation_arguments, add_source_argument
+from omz.accuracy.arguments import (
+    add_definitions_argument,
+    add_list_arguments,
+    add_preparation_arguments,
+    add_source_argument,
+)
 from omz.accuracy.method import CONFIG_FILE, asked_for, dataset_of, evaluation_of, preparation_for
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, describe, report_failures, run
 from omz.converter.picture_steps import steps_stated
@@ -21,13 +26,13 @@ from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable, write_output
 from omz.inference.arguments import (
     add_device_argument,
+    add_execution_argument,
     add_labels_argument,
     add_network_arguments,
     add_requests_argument,
     network_ports,
 )
 from omz.inference.choice import add_choice_arguments, choices, tree
-from omz.inference.devices import PRECISIONS as EXECUTION_PRECISIONS
 from omz.parser import Parser
 from omz.zoo.selection import is_made, precision_list, print_all
 
@@ -66,9 +71,7 @@ def build_parser() -> Parser:
     )
     add_labels_argument(group)
     add_list_arguments(group)
-    group.add_argument(
-        "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
-    )
+    add_definitions_argument(group)
     group.add_argument(
         "--subsample", "--subsample_size", "-ss", "--ss", default="0", type=sample_count, metavar="N", dest="subsample",
         help="take N pictures at random, or N%% of them",
@@ -78,10 +81,7 @@ def build_parser() -> Parser:
     add_preparation_arguments(parser)
     group = parser.add_argument_group("inference")
     add_device_argument(group, "-td", "--target_devices")
-    group.add_argument(
-        "--infer_precision", "-infer_precision", choices=EXECUTION_PRECISIONS, default="",
-        help="default: the device chooses",
-    )  # fmt: skip
+    add_execution_argument(group)
     add_requests_argument(group)
     group.add_argument(
         "--resume", type=Path, nargs="?", const=Path(".accuracy_check"), metavar="DIR",

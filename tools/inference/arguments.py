@@ -129,6 +129,17 @@ def add_input_argument(group: argparse._ActionsContainer, *, video: bool = False
     )
 
 
+def add_execution_argument(group: argparse._ActionsContainer) -> None:
+    """Add ``--infer_precision``: the type that floating-point layers are computed in."""
+    group.add_argument(
+        "-infer_precision",
+        "--infer_precision",
+        choices=PRECISIONS,
+        default="",
+        help="default: the device chooses",
+    )
+
+
 def add_requests_argument(group: argparse._ActionsContainer) -> None:
     """Add ``-nireq``: how many pictures the device works on at a time."""
     group.add_argument(
@@ -157,13 +168,7 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
         "-nstreams", "--num_streams", default="", metavar="N", help="streams; also per device: CPU:2,GPU:1"
     )
     group.add_argument("-nthreads", "--num_threads", type=count, default=0, metavar="N", help="CPU threads")
-    group.add_argument(
-        "-infer_precision",
-        "--infer_precision",
-        choices=PRECISIONS,
-        default="",
-        help="default: the device chooses",
-    )
+    add_execution_argument(group)
     group.add_argument(
         "-cache_dir",
         "--cache_dir",

@@ -11,7 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.accuracy.arguments import add_list_arguments, add_preparation_arguments, add_source_argument
+from omz.accuracy.arguments import (
+    add_definitions_argument,
+    add_list_arguments,
+    add_preparation_arguments,
+    add_source_argument,
+)
 from omz.command import (
     SUCCESS,
     add_common_arguments,
@@ -67,9 +72,7 @@ def build_parser() -> Parser:
         help="FP16-INT8 (from the FP16 IR), FP32-INT8 (from the FP32 IR) or both (default: both, or that of the IR "
         "given)",
     )  # fmt: skip
-    group.add_argument(
-        "--definitions", type=Path, metavar="FILE", help="dataset definitions, in place of the toolkit's"
-    )
+    add_definitions_argument(group)
     group.add_argument("--dry_run", action="store_true", help="print what would be done, do nothing")
     add_json_argument(group, "what was made")
     add_network_arguments(parser.add_argument_group("where the IR leaves it open"))

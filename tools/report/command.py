@@ -14,6 +14,7 @@ from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable
 from omz.inference.arguments import (
     add_device_argument,
+    add_execution_argument,
     add_input_argument,
     add_labels_argument,
     add_network_arguments,
@@ -65,9 +66,7 @@ def build_parser() -> Parser:
         help="measure accuracy on so many of them",
     )
     add_device_argument(group)
-    group.add_argument(
-        "--infer_precision", choices=("f32", "f16", "bf16"), default="", help="default: the device chooses"
-    )
+    add_execution_argument(group)
     group.add_argument(
         "-time",
         "--time",
