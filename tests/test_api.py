@@ -190,6 +190,39 @@ def test_what_is_no_picture_is_told(tiny, thing):
         omz.load(tiny.xml)(thing)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"labels": {5: "a", 6: "b", 7: "c"}}, "labels: expected a list"),
+        ({"labels": {"a", "b", "c"}}, "labels: expected a list"),
+        ({"labels": [1, 2, 3]}, "labels: expected a list"),
+        ({"labels": 3}, "labels: expected a list"),
+        ({"top_k": 0}, "top_k 0"),
+        ({"top_k": -1}, "top_k -1"),
+        ({"threshold": 2.0}, "threshold 2"),
+        ({"threshold": float("nan")}, "threshold nan"),
+    ],
+)
+def test_what_has_no_meaning_is_wrong_usage(tiny, wrong, message):
+    with pytest.raises(UsageError, match=message):
+        omz.load(tiny.xml, **wrong)
+
+
+def test_a_closed_session_says_so_and_a_stream_under_way_goes_on(tiny):
+    classifier = omz.load(tiny.xml)
+    stream = classifier.stream([draw_picture(number) for number in range(3)])
+    first = next(stream)
+    classifier.close()
+    classifier.close()
+    assert [first.index, *(answer.index for answer in stream)] == [
+        tiny.ranking(draw_picture(number))[0] for number in range(3)
+    ]
+    assert "closed" in repr(classifier)
+    for use in (lambda: classifier(draw_picture(0)), lambda: classifier.labels, classifier.__enter__):
+        with pytest.raises(UsageError, match="closed"):
+            use()
+
+
 HELDOUT = Path(__file__).parents[1] / "models/samples" / SAMPLE
 
 

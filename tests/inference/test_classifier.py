@@ -47,6 +47,15 @@ class TestAnswers:
             image = picture(number)
             np.testing.assert_allclose(answer(net.xml, image), net.probabilities(image), atol=1e-5)
 
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("reverse_input_channels", "maybe"), ("mean_values", "nan"), ("scale_values", "inf")],
+    )
+    def test_what_the_ir_says_of_its_input_is_understood_or_refused(self, build_net, tmp_path, key, value):
+        net = build_net(tmp_path / "net.xml", info={key: value})
+        with pytest.raises((InferenceError, UsageError), match=key):
+            load_classifier(net.xml)
+
     def test_channels_mean_and_scale_are_applied_in_that_order(self, tiny, picture):
         image = picture(5)
         resized = _resize(image, tiny)
@@ -102,6 +111,19 @@ class TestLabels:
         net = build_net(tmp_path / "net.xml", labels=names, provenance={"labels": "[1"})
         with pytest.raises(DescriptorError, match=r"net.xml: rt_info: the record of exact names"):
             load_classifier(net.xml)
+
+    @pytest.mark.parametrize("character", ["\x1b", "\x9b", "\u202e"])
+    def test_with_what_a_terminal_obeys_are_refused(self, build_net, tmp_path, character):
+        names = (f"a{character}[2J b", *LABELS[1:])
+        net = build_net(tmp_path / "net.xml", provenance={"labels": json.dumps(names)}, labels=names)
+        with pytest.raises(
+            DescriptorError, match=r"rt_info: class 0: .* is no character of a name"
+        ) as caught:
+            load_classifier(net.xml)
+        assert str(caught.value).isprintable()
+        with pytest.raises(DescriptorError, match="is no character of a name"):
+            load_classifier(net.xml, labels=names)
+        assert load_classifier(net.xml, labels=LABELS).labels == LABELS
 
     def test_from_a_file_or_a_list(self, tiny, tmp_path):
         path = tmp_path / "labels.txt"

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from omz.errors import InferenceError
+from omz.errors import InferenceError, UsageError
 from omz.inference.classification import Classified, classify
 from omz.inference.classifier import load_classifier
 from omz.inference.devices import DeviceOptions
@@ -119,6 +119,22 @@ def test_defects_in_a_source_reach_the_caller(classifier, picture):
 
     with pytest.raises(ZeroDivisionError):
         list(Pipeline(classifier).run([Frame("x", 0, defective)]))
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError])
+def test_what_the_callers_own_pictures_raise_is_not_taken_for_inference(classifier, picture, kind):
+    def frames():
+        yield from Arrays([picture(0)])
+        raise kind("the caller's own")
+
+    with pytest.raises(kind, match=r"^the caller's own$"):
+        list(Pipeline(classifier).run(frames()))
+
+
+@pytest.mark.parametrize("requests", [-1, 1025])
+def test_requests_that_would_wait_for_ever_or_take_all_memory_are_refused(classifier, requests):
+    with pytest.raises(UsageError, match="from 0 to 1024"):
+        Pipeline(classifier, requests=requests)
 
 
 def test_the_time_limit_holds(classifier, picture):

@@ -241,6 +241,7 @@ FAULTS = {
     "blank": (" \n\t\n", "expected a class a line, got none", ""),
     "comments": ("# a\n# b\n", "expected a class a line, got comments only", ""),
     "escape": ("kit\x1b[2Jfox\n", "line 1: 'kit\\x1b[2Jfox': '\\x1b' is no character of a name", ""),
+    "turned round": ("kit\u202exof\n", "line 1: 'kit\\u202exof': '\\u202e' is no character of a name", ""),
     "long line": ("a\n" + "x" * 5000, "line 2: ", "has 5000 characters; that is no name of a class"),
     "longer line": ("a\n" + "x" * 9000, "line 2: more than 8192 characters; that is no label list", ""),
     "web page": ("\n<!DOCTYPE html>\n<html>cat</html>", "is a web page or XML", ""),

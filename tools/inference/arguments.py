@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
 from omz.inference.choice import add_model_argument, add_precisions_argument, add_tree_arguments
-from omz.inference.devices import HINTS, PRECISIONS, DeviceOptions
+from omz.inference.devices import HINTS, MAX_REQUESTS, PRECISIONS, DeviceOptions
 from omz.inference.resizing import RESIZE_TYPES
 from omz.zoo.selection import add_root_argument
 
 if TYPE_CHECKING:
     from omz.inference.classifier import InputOptions
     from omz.inference.ports import Ports
-
-#: In flight at a time; no device has use for so many.
-MAX_REQUESTS = 1024
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

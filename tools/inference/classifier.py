@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from omz.inference.ranking import Prediction, rank
 from omz.inference.reduction import Enough
 from omz.inference.resizing import RESIZE_TYPES
 from omz.zoo.class_list import ClassList
+from omz.zoo.label_files.entries import check_characters
 from omz.zoo.labels import read_labels
 
 if TYPE_CHECKING:
@@ -28,6 +30,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from omz.inference.picture_input import PictureInput
+
+#: As Model API and Model Optimizer write it; '' where they say nothing.
+YES_OR_NO = {
+    "": False,
+    "yes": True,
+    "true": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "0": False,
+    "none": False,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -253,12 +267,23 @@ def _labels(
     elif isinstance(labels, str | Path):
         names, where = [label.name for label in read_labels(labels)], str(labels)
     else:
-        names, where = list(labels), "labels"
+        names, where = _given(labels), "labels"
     if output.classes not in (None, len(names)):
         raise InferenceError(
             f"{where}: {len(names)} labels, but {path} has {output.classes} classes. Is it another model's list?"
         )
     return tuple(names)
+
+
+def _given(labels: Sequence[str]) -> list[str]:
+    """Return names that are given in Python, checked: a set has no order, and of a dictionary it would be the keys."""
+    if not isinstance(labels, Sequence) or not all(isinstance(name, str) for name in labels):
+        raise UsageError(
+            f"labels: expected a list of names, a file or the name of a list, got {labels!r:.80}"
+        )
+    for index, name in enumerate(labels):
+        check_characters(name, f"labels: entry {index + 1}")
+    return list(labels)
 
 
 def _complete(network: ov.Model, inputs: InputOptions, picture: PictureInput, path: Path) -> InputOptions:
@@ -274,14 +299,21 @@ def _complete(network: ov.Model, inputs: InputOptions, picture: PictureInput, pa
             found = tuple(given) or tuple(float(word) for word in told(network, key).split())
         except ValueError as error:
             raise InferenceError(f"{path}: rt_info {key}: {error}") from error
-        if len(found) not in (0, 1, picture.channels) or (key == "scale_values" and 0 in found):
+        if len(found) not in (0, 1, picture.channels) or (
+            not all(map(math.isfinite, found)) or (key == "scale_values" and 0 in found)
+        ):
             raise UsageError(
                 f"{key} {found}: expected a number for each of the {picture.channels} channels, or one for all; "
                 "scale values other than 0"
             )
         return found * picture.channels if len(found) == 1 else found
 
-    reverse = inputs.reverse_channels or told(network, "reverse_input_channels") in ("True", "YES", "true")
+    stated = told(network, "reverse_input_channels")
+    if stated.lower() not in YES_OR_NO:
+        raise InferenceError(
+            f"{path}: rt_info reverse_input_channels: expected YES or NO, got {stated!r:.80}"
+        )
+    reverse = inputs.reverse_channels or YES_OR_NO[stated.lower()]
     mean, scale = values(inputs.mean, "mean_values"), values(inputs.scale, "scale_values")
     return InputOptions(resize_type=resize_type, reverse_channels=reverse, mean=mean, scale=scale)
 

@@ -14,6 +14,8 @@ PLUGINS = ("CPU", "GPU", "NPU")
 VIRTUAL = ("AUTO", "MULTI", "HETERO")
 HINTS = ("throughput", "latency", "none")
 PRECISIONS = ("f32", "f16", "bf16")
+#: In flight at a time; no device has use for so many, and each has a thread and its own tensors.
+MAX_REQUESTS = 1024
 
 
 @dataclass(frozen=True, slots=True)

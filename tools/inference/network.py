@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from omz.converter.ir import PROVENANCE
 from omz.errors import InferenceError, located
+from omz.zoo.label_files.entries import check_characters
 from omz.zoo.label_text import names_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def class_names(network: ov.Model, path: Path) -> list[str]:
     """Return the names of the classes that the IR tells, [] if it does not.
 
     Raises:
-        DescriptorError: They are malformed; names the file.
+        DescriptorError: They are malformed, or have characters that no text has; names the file.
     """
     with located(f"{path}: rt_info"):
-        return names_of(told(network, "labels"), told(network, "labels", PROVENANCE))
+        names = names_of(told(network, "labels"), told(network, "labels", PROVENANCE))
+        for index, name in enumerate(names):
+            check_characters(name, f"class {index}")
+        return names

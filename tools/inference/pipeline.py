@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omz.errors import InferenceError, ZooError
+from omz.errors import InferenceError, UsageError, ZooError
 from omz.inference import opencv
 from omz.inference.classifier import Classifier
+from omz.inference.devices import MAX_REQUESTS
 from omz.inference.images import Image
 from omz.inference.network import one_line
 from omz.inference.ranking import Prediction
@@ -90,6 +91,8 @@ class Pipeline:
     ) -> None:
         self.classifier = classifier
         self.top_k, self.threshold, self.keep_images = top_k, threshold, keep_images
+        if not 0 <= requests <= MAX_REQUESTS:
+            raise UsageError(f"requests {requests}: expected a number from 0 to {MAX_REQUESTS}")
         hint = classifier.options.effective_hint
         #: How many infer requests the device works on at a time.
         self.request_count = requests or classifier.optimal_requests
@@ -208,6 +211,7 @@ class _Run:
         self._taking = threading.Lock()
         self._taken = 0
         self._stopped = False
+        self._of_frames: BaseException | None = None  # what taking the next frame has raised
         self._done: SimpleQueue[tuple[int, Outcome] | BaseException | None] = SimpleQueue()
         # limits the pictures taken but not yet fetched by the caller, also those waiting for an earlier one
         self._room = threading.Semaphore(2 * pipeline.lanes)
@@ -226,6 +230,8 @@ class _Run:
             if item is None:
                 active -= 1
                 continue
+            if item is self._of_frames:  # the caller's own: they know what it means
+                raise item
             if isinstance(item, BaseException):
                 with one_line(f"{self._pipeline.classifier.path}: inference failed"):
                     raise item
@@ -266,7 +272,11 @@ class _Run:
             began = perf_counter()  # videos decode in next()
             if self._stopped or (self._deadline is not None and began >= self._deadline):
                 return None
-            frame = next(self._frames, None)
+            try:
+                frame = next(self._frames, None)
+            except BaseException as error:
+                self._of_frames = error
+                raise
             if frame is None:
                 self._stopped = True
                 self._room.release(self._pipeline.lanes)

@@ -90,8 +90,12 @@ def listing(output: Output, top_k: int | None, threshold: float | None) -> tuple
         threshold: As asked for; None for the usual one.
 
     Raises:
-        UsageError: There is a threshold, and the scores are not from 0 to 1.
+        UsageError: There is a threshold, and the scores are not from 0 to 1; or one of the two is none.
     """
+    if top_k is not None and top_k < 1:
+        raise UsageError(f"top_k {top_k}: expected a number of at least 1")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"threshold {threshold:g}: expected a number from 0 to 1")
     if threshold is not None and not output.shares:
         has = (
             "names classes without scores"

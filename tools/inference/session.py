@@ -37,16 +37,25 @@ class PillowImage(Protocol):
 
 
 class Session:
-    """A network, compiled; made by :func:`load`. Not for several threads at a time.
-
-    Attributes:
-        classifier: The compiled network, with its labels, devices and sizes.
-    """
+    """A network, compiled; made by :func:`load`. Not for several threads at a time."""
 
     def __init__(self, classifier: Classifier, pipeline: Pipeline) -> None:
-        self.classifier, self._pipeline = classifier, pipeline
+        self._path = classifier.path
+        self._loaded: tuple[Classifier, Pipeline] | None = (classifier, pipeline)
+
+    @property
+    def classifier(self) -> Classifier:
+        """The compiled network, with its labels, devices and sizes."""
+        return self._open()[0]
+
+    def _open(self) -> tuple[Classifier, Pipeline]:
+        if self._loaded is None:
+            raise UsageError(f"{self._path}: the session is closed; load the network again")
+        return self._loaded
 
     def __repr__(self) -> str:
+        if self._loaded is None:
+            return f"<{type(self).__name__} {self._path}, closed>"
         return f"<{type(self).__name__} {self.classifier.path} on {', '.join(self.classifier.execution_devices)}>"
 
     @property
@@ -95,9 +104,10 @@ class Session:
         """
         if isinstance(pictures, str | Path | bytes | bytearray | memoryview | np.ndarray):
             raise UsageError("stream takes pictures, one after another; to classify one, call the classifier")
-        channels = self.classifier.channels
+        classifier, pipeline = self._open()
+        channels = classifier.channels
         frames = (frame_of(picture, number, channels) for number, picture in enumerate(pictures))
-        outcomes = self._pipeline.run(frames)
+        outcomes = pipeline.run(frames)
         try:
             for outcome in outcomes:
                 yield as_classified(outcome)
@@ -105,10 +115,11 @@ class Session:
             outcomes.close()
 
     def close(self) -> None:
-        """Free the device."""
-        del self._pipeline, self.classifier
+        """Free the device; a stream that is under way keeps it to its end."""
+        self._loaded = None
 
     def __enter__(self) -> Session:
+        self._open()
         return self
 
     def __exit__(

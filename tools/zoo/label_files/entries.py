@@ -26,6 +26,8 @@ class Row(NamedTuple):
     text: str
 
 
+#: No characters, and those that override the direction in which others are shown.
+NO_TEXT = "\ufffe\uffff\u202d\u202e"
 #: That part names from numbers and WordNet ids, beside blanks.
 MARKS = (",", ":", ";", "=", "|")
 
@@ -72,20 +74,29 @@ def without_marks(rows: list[Row], *, first: bool) -> list[Row]:
     return rows
 
 
+def check_characters(text: str, place: str) -> None:
+    """Refuse a name with characters that no text has: a terminal may obey them, or show others turned round.
+
+    Raises:
+        DescriptorError: There is one.
+    """
+    if not text.isprintable():
+        for character in text:
+            if character in NO_TEXT or (
+                unicodedata.category(character) in ("Cc", "Cs") and character != "\t"
+            ):
+                raise DescriptorError(
+                    f"{place}: {quoted(text)}: {quoted(character)} is no character of a name"
+                )
+
+
 def clean(text: str, place: str) -> str:
     """Return a name with single blanks and none at its ends.
 
     Raises:
         DescriptorError: It is empty, too long, or has characters that no text has.
     """
-    if not text.isprintable():
-        for character in text:
-            if character in "\ufffe\uffff" or (
-                unicodedata.category(character) in ("Cc", "Cs") and character != "\t"
-            ):
-                raise DescriptorError(
-                    f"{place}: {quoted(text)}: {quoted(character)} is no character of a name"
-                )
+    check_characters(text, place)
     name = " ".join(text.split())
     if not name:
         raise DescriptorError(f"{place}: expected the name of a class, got none")
