@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import omz
 from nets.tiny_classifier import LABELS, build, draw_picture
 from omz.accuracy.datasets import open_pictures
 from omz.accuracy.evaluation import evaluate, input_shape
@@ -99,6 +100,18 @@ def test_the_mean_is_over_the_classes_that_hold_for_a_picture(data, tmp_path, en
     assert [part.images for part in figure.parts] == held[:, :5].sum(0).tolist()
     assert [part.label for part in figure.parts] == list(LABELS[:5])
     assert "1 of 6 classes hold for no picture" in figure.note
+
+
+def test_in_python_there_is_no_top_1_of_several_classes(data, tmp_path):
+    from sklearn.metrics import average_precision_score
+
+    folder, held = data
+    net = build(tmp_path / "net.xml", ends=sigmoid)
+    scores = np.array([net.of(draw_picture(number)) for number in range(40)])
+    found = omz.accuracy(net.xml, folder, infer_precision="f32")
+    assert (found.top1, found.top5, found.interval) == (None, None, None)
+    expected = average_precision_score(held[:, :5], scores[:, :5], average="macro")
+    assert found.mean_average_precision == pytest.approx(expected, abs=1e-9)
 
 
 def test_every_form_of_the_result(data, tmp_path, capsys):

@@ -17,24 +17,26 @@ class Accuracy:
     """How right a network is on a dataset.
 
     Attributes:
-        top1: Share (0 to 1) of pictures whose best class is the true one.
-        top5: Share of those whose true class is among the best five.
+        top1: Share (0 to 1) of pictures whose best class is the true one; None where pictures have several classes.
+        top5: Share of those whose true class is among the best five; None also where the network names fewer.
         interval: The 95 % interval of top1, after Wilson.
         images: How many pictures were measured.
         unreadable: Why the others could not be, by path.
         notes: What was found out or assumed about the pictures, their classes and how they are prepared.
         advice: What to try where the accuracy is at chance level; '' elsewhere.
         report: All there is to know, every answer as well.
+        mean_average_precision: From 0 to 1, where pictures have several classes; else None.
     """
 
-    top1: float
-    top5: float
-    interval: tuple[float, float]
+    top1: float | None
+    top5: float | None
+    interval: tuple[float, float] | None
     images: int
     unreadable: Mapping[Path, str]
     notes: tuple[str, ...]
     advice: str
     report: Report = field(repr=False)
+    mean_average_precision: float | None = None
 
 
 def measure(
@@ -77,6 +79,7 @@ def measure(
         UsageError: There are no pictures to measure on.
     """
     from omz.accuracy.evaluation import evaluate
+    from omz.accuracy.figures import TOP_5, figures_of
     from omz.accuracy.method import asked_for, dataset_of, evaluation_of, preparation_for
     from omz.inference.locate import find_network
 
@@ -107,13 +110,15 @@ def measure(
         requests=requests,
         progress=progress,
     )
+    several, ranks = report.multi_label, report.output.ranks
     return Accuracy(
-        report.top1.value,
-        report.top5.value,
-        report.top1.interval,
+        None if several else report.top1.value,
+        None if several or (ranks is not None and ranks < TOP_5) else report.top5.value,
+        None if several else report.top1.interval,
         report.images,
         {problem.path: problem.message for problem in report.problems},
         (*dataset.notes, preparation.told),
         report.advice,
         report,
+        figures_of((), report)[0].value if several else None,
     )
