@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -140,6 +139,8 @@ def _target(response: requests.Response) -> str | None:
 @cache
 def _session() -> requests.Session:
     """Return the session of all threads: its pools of connections may be shared, and it takes no cookies."""
+    from http.cookiejar import DefaultCookiePolicy
+
     import requests
     from requests.adapters import HTTPAdapter
 

@@ -142,9 +142,11 @@ def parse_precisions(text: str | None) -> set[str]:
 
 def precision_list(text: str | None) -> tuple[str, ...]:
     """Return the same in the order that they are given in; none for None."""
+    if text is None:
+        return ()
     from omz.zoo.schema import PRECISIONS
 
-    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(","))) if text is not None else ()
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if unknown := sorted(set(wanted) - set(PRECISIONS)):
         meant = did_you_mean(unknown[0], PRECISIONS, count=1)
         raise UsageError(
