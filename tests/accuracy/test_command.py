@@ -186,6 +186,25 @@ def test_usage(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--json", "out", "--csv", "./out"], "--csv ./out: is the file of --json"),
+        (["-a", "truth.txt", "--predictions", "truth.txt"], "--predictions truth.txt: is the file of -a"),
+        (["--json", "net.xml"], "--json net.xml: is the file of -m"),
+    ],
+)
+def test_results_write_over_nothing_that_was_named(arguments, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("truth.txt", "net.xml"):
+        Path(name).write_text("as it was")
+    assert main(["-m", "net.xml", "-s", ".", *arguments]) == 2
+    assert named in capsys.readouterr().err
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
+        ("truth.txt", "net.xml"), "as it was"
+    )
+
+
 def test_resume_leaves_nothing_behind(digits, tmp_path, capsys):
     assert main(["--name", NAME, "-m", str(digits), *EXACT, "--resume", str(tmp_path / "kept")]) == 0
     assert list((tmp_path / "kept").iterdir()) == []

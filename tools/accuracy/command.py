@@ -186,8 +186,21 @@ def _check_usage(args: argparse.Namespace) -> None:
     to_stdout = [option for option, target in given.items() if target == "-"]
     if len(to_stdout) > 1:
         raise UsageError(f"{' - and '.join(to_stdout)} - exclude each other: there is one stdout")
+    taken = {
+        Path(value).resolve(): option
+        for option, value in (
+            ("-a", args.annotations),
+            ("--labels", args.labels),
+            ("-m", args.model or args.either),
+        )
+        if value
+    }
     for option, target in given.items():
         if target != "-":
+            other = taken.get(Path(target).resolve())
+            if other and not Path(target).is_char_device():  # /dev/null takes everything
+                raise UsageError(f"{option} {target}: is the file of {other} as well; name another one")
+            taken[Path(target).resolve()] = option
             check_writable(Path(target), option)
 
 
