@@ -129,9 +129,8 @@ def one_ir(args: argparse.Namespace) -> Path:
         InferenceError: There is none.
         UsageError: A precision is not known.
     """
-    network = find_network(
-        args.model, args.models_dir, precisions=precision_list(args.precisions), root=args.models_root
-    )
+    wanted = precision_list(args.precisions)
+    network = find_network(args.model, args.models_dir, precisions=wanted, root=args.models_root)
     if len(network.irs) > 1:
         log.info("%s: takes %s of %s", network.name, network.most_exact, ", ".join(network.irs))
     return network.most_exact

@@ -79,6 +79,9 @@ def find_model(
     root: Path | None = None,
 ) -> Path:
     """Return the path of one IR: the most exact of :func:`find_network`."""
+    path = Path(text)
+    if not precisions and path.suffix == ".xml" and path.is_file():
+        return path
     return find_network(text, models_dir, precisions=precisions, root=root).most_exact
 
 
@@ -324,6 +327,8 @@ def precision_of(xml: Path) -> str:
         return f"{told[:4]}-INT8"
     if match and match["told"].upper() != "INT8":
         return match["told"].upper()
+    if xml.suffix != ".xml":
+        return xml.name
     try:
         content = read_bounded(xml, MAX_XML_BYTES, "IR", InferenceError)
     except InferenceError:
