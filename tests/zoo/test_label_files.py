@@ -309,6 +309,12 @@ def test_faults_of_tables(tmp_path, fault):
     assert str(caught.value).startswith(f"{tmp_path / 'x.csv'}: {begin}")
 
 
+@pytest.mark.parametrize("text", ["[NaN, 1]", '"cat"', "3", "cat\ndog"])
+def test_a_json_file_is_no_list_of_lines(tmp_path, text):
+    with pytest.raises(DescriptorError, match="Known forms"):
+        read(tmp_path, text, "x.json")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

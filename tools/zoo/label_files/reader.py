@@ -40,7 +40,9 @@ def _entries(text: str, path: Path) -> list[Entry]:
         raise DescriptorError("expected a class a line, got none")
     if _PAGE.match(stripped):
         raise DescriptorError("is a web page or XML, no label list. Was the page saved in place of the file?")
-    if objects.is_object(stripped):
+    if path.suffix.lower() == ".json" or objects.is_object(
+        stripped
+    ):  # what is called JSON is no list of lines
         return objects.read_object(stripped)
     if labelmap.is_labelmap(text):
         return labelmap.read_labelmap(text)
