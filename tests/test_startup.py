@@ -45,3 +45,9 @@ def test_light_commands_import_nothing_heavy(module: str) -> None:
 def test_print_all_needs_no_network_or_schema_library() -> None:
     modules = imported_by("omz.downloader.command", ["--print_all"])
     assert modules.isdisjoint({*HEAVY, "requests", "pydantic", "yaml", "numpy", "filelock"})
+
+
+def test_the_first_answer_needs_no_schema_or_network_library(tiny, folder) -> None:
+    command = ["-m", str(tiny.xml), "-i", str(folder / "p1.png"), "--no_show", "--quiet"]
+    modules = imported_by("omz.demos.classification_demo.command", command)
+    assert modules.isdisjoint({"pydantic", "yaml", "requests", "onnx", "nncf", "torch", "PIL"})
