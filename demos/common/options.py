@@ -12,7 +12,7 @@ def add_fast_decode_argument(group: argparse._ActionsContainer) -> None:
         "--fast_decode",
         action="store_true",
         help="decode JPEG pictures at a half, a quarter or an eighth of their size where that is enough for the "
-        "network's input: faster, and scores differ a little",
+        "network's input: faster, and scores differ, by some hundredths as a rule",
     )
 
 
