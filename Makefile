@@ -27,7 +27,8 @@ SOURCES := setup.py pyproject.toml tools $(if $(wildcard build/editable/omz/__in
 demo: $(VENV)/.demo
 	$(BIN)/omz quickstart
 
-test: lint
+# Types are those of the newest packages, and so is style.
+test: $(if $(LOWEST),$(VENV)/.dev,lint)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 ifndef ORACLES
 	@echo "Left out: the comparisons with PyTorch. They run with: make test ORACLES=1"
