@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -12,8 +13,6 @@ from pathlib import Path
 import pytest
 from downloader.conftest import Zoo, described, visible
 from downloader.loopback import Loopback, Reply
-
-from omz.downloader import cache
 
 BODY = b"weights" * 10_000
 DIGITS = hashlib.sha384(BODY).hexdigest()
@@ -156,7 +155,7 @@ def test_blocks_are_shared_where_the_file_system_can(
         os.sendfile(out, source, 0, len(BODY))
         return 0
 
-    monkeypatch.setattr(cache.fcntl, "ioctl", clone)
+    monkeypatch.setattr(fcntl, "ioctl", clone)
     assert zoo.run("--cache_dir", str(filled)).status == 0
     assert visible(zoo.output) == {"public/net/net.bin": BODY}
     assert not (zoo.output / "public/net/net.bin").samefile(entry(filled))

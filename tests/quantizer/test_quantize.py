@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -86,7 +87,7 @@ def test_same_bytes_in_one_process_and_in_another_on_one_core(xml, int8, trained
     subprocess.run(
         [sys.executable, "-c", program, xml, other, *(sample.path for sample in trained_on)],
         check=True,
-        env={**os.environ, "PYTHONPATH": str(FOLDER.parents[2] / "tests")},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
     assert content(other) == content(int8)
 
