@@ -13,6 +13,7 @@ from omz.errors import InferenceError
 from omz.inference import opencv
 from omz.inference.reduction import Enough
 from omz.inference.signatures import START_BYTES, starts_picture
+from omz.inference.stated_size import check_size
 
 Image = NDArray[np.uint8]  # (height, width, 3), BGR; (height, width) grey; (height, width, 4) BGR and alpha
 
@@ -124,12 +125,10 @@ def _opaque(colours: Image) -> Image:
 
 def _decode(data: NDArray[np.uint8], name: str, flag: str) -> NDArray[Any]:
     cv2 = opencv.load()
+    check_size(data, name)
     try:
         image: Any = cv2.imdecode(data, getattr(cv2, flag))
     except cv2.error as error:
-        if "MAX_IMAGE" in str(error):
-            limit = f"{opencv.MAX_PIXELS >> 20} million pixels (OPENCV_IO_MAX_IMAGE_PIXELS changes that)"
-            raise InferenceError(f"{name}: the picture is larger than {limit}") from error
         raise InferenceError(
             f"{name}: not decodable: {error.err if hasattr(error, 'err') else error}"
         ) from error
