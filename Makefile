@@ -19,10 +19,12 @@ ifdef LOWEST
 export PIP_CONSTRAINT := $(CONSTRAINTS)
 export PIP_BUILD_CONSTRAINT := $(CONSTRAINTS)
 endif
-# An editable installation leads to links in build/; what changes these, or removes them, asks for it anew.
-SOURCES := setup.py pyproject.toml tools $(if $(wildcard build/editable/omz/__init__.py),,links-are-gone)
+# An editable installation leads to links in build/; a room without one asks for it anew.
+ROOMS := $(filter-out __pycache__,$(notdir $(wildcard tools/*)))
+LINKS := $(notdir $(wildcard build/editable/omz/*))
+SOURCES := setup.py pyproject.toml $(if $(filter-out $(LINKS),$(ROOMS)),links)
 
-.PHONY: demo test lint quick proto clean links-are-gone
+.PHONY: demo test lint quick proto clean links
 
 demo: $(VENV)/.demo
 	$(BIN)/omz quickstart
