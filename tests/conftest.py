@@ -16,6 +16,8 @@ from versions import installed
 settings.register_profile(
     "omz", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+# Other examples each time, and many: `pytest -m hypothesis --hypothesis-profile=explore`.
+settings.register_profile("explore", settings.get_profile("omz"), derandomize=False, max_examples=1000)
 settings.load_profile("omz")
 
 

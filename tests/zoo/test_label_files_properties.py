@@ -14,6 +14,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from omz.errors import DescriptorError
+from omz.zoo.label_files.wnids import WNID
 from omz.zoo.labels import parse_labels
 
 TENCH = "n01440764"
@@ -30,10 +31,11 @@ def names(folder: Path, content: str, file: str = "labels.txt") -> list[str]:
 
 
 CHARACTERS = st.characters(exclude_categories=["Cc", "Cs", "Cn"], exclude_characters="\u2028\u2029")
+# What begins with a WordNet id is no name: a list of those, with or without names, is a form of its own.
 NAME = (
     st.text(CHARACTERS, min_size=1, max_size=12)
     | st.text("ab 019,:;=|.-'\"#/()[]{}", min_size=1, max_size=8)
-).map(lambda text: " ".join(text.split())).filter(bool)  # fmt: skip
+).map(lambda text: " ".join(text.split())).filter(lambda text: text and not WNID.match(text))  # fmt: skip
 NAMES_OF_A_LIST = st.lists(NAME, min_size=1, max_size=12).filter(
     lambda listed: len(listed) == 1 or len(set(listed)) > 1
 )
