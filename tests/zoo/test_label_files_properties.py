@@ -30,7 +30,9 @@ def names(folder: Path, content: str, file: str = "labels.txt") -> list[str]:
     return [listed[0] for _, listed in read(folder, content, file)]
 
 
-CHARACTERS = st.characters(exclude_categories=["Cc", "Cs", "Cn"], exclude_characters="\u2028\u2029")
+CHARACTERS = st.characters(
+    exclude_categories=["Cc", "Cs", "Cn"], exclude_characters="\u2028\u2029\u202d\u202e"
+)
 # What begins with a WordNet id is no name: a list of those, with or without names, is a form of its own.
 NAME = (
     st.text(CHARACTERS, min_size=1, max_size=12)
