@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from omz.command import printing
 from omz.suggestions import did_you_mean
 from omz.version import __version__
 
@@ -64,20 +65,23 @@ def usage() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; see :data:`COMMANDS`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] not in COMMANDS:
+        return printing("omz", lambda: _without_command(arguments))
+    sys.argv[0] = f"omz {arguments[0]}"  # argparse takes the program name from here
+    status: int = import_module(COMMANDS[arguments[0]][0]).main(arguments[1:])
+    return status
+
+
+def _without_command(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if arguments else 2
     if arguments[0] == "--version":
         print(f"omz {__version__}")
         return 0
-    name, rest = arguments[0], arguments[1:]
-    if name not in COMMANDS:
-        meant = did_you_mean(name, COMMANDS)
-        print(f"omz: error: no command {name!r}.{meant}\nomz --help lists the commands.", file=sys.stderr)
-        return 2
-    sys.argv[0] = f"omz {name}"  # argparse takes the program name from here
-    status: int = import_module(COMMANDS[name][0]).main(rest)
-    return status
+    meant = did_you_mean(arguments[0], COMMANDS)
+    print(f"omz: error: no command {arguments[0]!r}.{meant}\nomz --help lists the commands.", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from omz.errors import UsageError, ZooError
 from omz.parser import Parser
 from omz.redaction import RedactingFormatter, redacted
+from omz.streams import guarded
 from omz.version import __version__
 
 #: Messages quote what they refuse, and files from strangers may hold names of any length.
@@ -54,9 +55,29 @@ def run(
         argv: Arguments without the program name; ``sys.argv[1:]`` by default.
 
     Returns:
-        0 if all that was asked for was done, 1 on failure, 2 on wrong usage, 130 on Ctrl-C.
+        0 if all that was asked for was done, 1 on failure, 2 on wrong usage, 130 on Ctrl-C. That the reader of stdout
+        has gone (``| head``) is no failure of ours; that stdout is full or closed is one.
     """
     _hasten()
+    return printing(parser.prog, lambda: _status(parser, body, argv))
+
+
+def printing(prog: str, body: Callable[[], int]) -> int:
+    """Run ``body`` and return its exit status, or 1 if stdout did not take all that it printed."""
+    with guarded() as stdout:
+        status = body()
+        stdout.flush()  # a full disk is told here, not when all is over
+        if stdout.lost is not None and not isinstance(stdout.lost, BrokenPipeError):
+            print(f"{prog}: error: stdout: cannot be written: {stdout.lost.strerror}", file=sys.stderr)
+            status = status or FAILURE
+    return status
+
+
+def _status(
+    parser: argparse.ArgumentParser,
+    body: Callable[[argparse.Namespace], int],
+    argv: Sequence[str] | None,
+) -> int:
     if isinstance(parser, Parser):
         parser.given = sys.argv[1:] if argv is None else argv
     try:
@@ -70,12 +91,7 @@ def run(
     for library in ("urllib3", "filelock"):
         logging.getLogger(library).setLevel(logging.WARNING)
     try:
-        status = body(args)
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:  # the reader of our output has gone (`| head`): no failure of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SUCCESS
+        return body(args)
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -170,7 +170,6 @@ def write_output(target: str, text: str, error: type[ZooError]) -> None:
     data = text.encode(errors="backslashreplace")
     if target == "-":
         sys.stdout.write(data.decode())
-        sys.stdout.flush()  # a full disk is told here, not when all is over
     else:
         write_whole(Path(target), data, error)
 
@@ -180,8 +179,6 @@ def writing(target: Path, error: type[ZooError]) -> Iterator[None]:
     """Turn an operating system's refusal to write into an ``error`` that names ``target``."""
     try:
         yield
-    except BrokenPipeError:  # of a report on stdout; no fault of the disk
-        raise
     except OSError as reason:
         raise error(
             f"{target}: cannot be written: {reason.strerror or reason}. Check the free space and the permissions."

@@ -20,6 +20,7 @@ from omz.command import (
 from omz.demos.common.options import add_fast_decode_argument, resolution
 from omz.inference import arguments
 from omz.parser import Parser
+from omz.streams import is_lost
 
 if TYPE_CHECKING:
     from omz.demos.common.display import Window
@@ -123,7 +124,7 @@ def _demo(args: argparse.Namespace) -> int:
     outcomes = pipeline.run(frames, args.time)
     try:
         for outcome in outcomes:
-            if not session.take(outcome):
+            if not session.take(outcome) or (is_lost() and not session.makes_files):
                 break
     except KeyboardInterrupt:  # what was measured so far is still told
         _log.info("interrupted")
@@ -170,6 +171,11 @@ class _Session:
         self.latencies = StageLatencies()
         self.rendering = Samples()
         self.began = perf_counter()
+
+    @property
+    def makes_files(self) -> bool:
+        """Whether anything comes of the work but what is printed and shown."""
+        return self._writer is not None or self._args.json not in (None, "-")
 
     def take(self, outcome: Outcome) -> bool:
         """Deal with one outcome and return whether to go on."""

@@ -270,8 +270,6 @@ def _collected(what: str, failed: list[str]) -> Iterator[None]:
     """Turn an error into a line of ``failed``: one failing model does not stop the others."""
     try:
         yield
-    except BrokenPipeError:  # the reader of our output has gone
-        raise
     except (ZooError, OSError) as error:
         log.debug("%s", what, exc_info=True)
         failed.append(f"{what}: {describe(error)}")
