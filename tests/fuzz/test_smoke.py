@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["prototxt", "caffemodel", "descriptor", "labels"])
+@pytest.mark.parametrize("target", ["prototxt", "caffemodel", "descriptor", "labels", "partial"])
 def test_a_short_run_finds_nothing(target, tmp_path):
     pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 only")
     command = [sys.executable, str(FOLDER / f"fuzz_{target}.py"), "-seed=1", f"-max_total_time={SECONDS}"]

@@ -46,12 +46,15 @@ class State:
 
     def encode(self) -> bytes | None:
         """Return the block, or None if the state does not fit in one."""
+        return self._block(boot())
+
+    def _block(self, written_in: str) -> bytes | None:
         content = asdict(self.origin) | {
             "format": FORMAT,
             "source": _CREDENTIALS.sub("//", self.origin.source),
             "missing": self.missing,
             "unsafe": self.unsafe,
-            "boot": boot(),
+            "boot": written_in,
         }
         text = json.dumps(content).encode()
         block = f"{zlib.crc32(text):08x} ".encode() + text
@@ -59,21 +62,39 @@ class State:
 
     @classmethod
     def decode(cls, block: bytes, total: int) -> Self | None:
-        """Return the state, or None if the block does not hold one of a file of ``total`` bytes."""
-        checksum, _, text = block.rstrip().partition(b" ")
-        if checksum != f"{zlib.crc32(text):08x}".encode():
-            return None
+        """Return the state, or None if the block does not hold one of a file of ``total`` bytes.
+
+        Whoever can write there can make the checksum right. So a block is believed only if, of what it tells, we would
+        have written the same bytes: no number out of bounds, no other type, no key twice, no more than there should be.
+        """
         try:
-            content = json.loads(text)
-            spans = {key: [(int(a), int(b)) for a, b in content[key]] for key in ("missing", "unsafe")}
-            origin = Origin(str(content["source"]), int(content["total"]), Version(**content["version"]))
-            same_boot = content["boot"] == boot()
-        except (ValueError, KeyError, TypeError):
+            content = json.loads(block.partition(b" ")[2])
+            spans = {key: [(a, b) for a, b in content[key]] for key in ("missing", "unsafe")}
+            told = cls(
+                Origin(content["source"], content["total"], Version(**content["version"])),
+                spans["missing"],
+                spans["unsafe"],
+            )
+            written_in = content["boot"]
+            if not told._is_sound(total) or type(written_in) is not str or told._block(written_in) != block:
+                return None
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
-        lost = spans["missing" if same_boot else "unsafe"]
-        if content.get("format") != FORMAT or origin.total != total or not are_sound(lost, total):
-            return None
-        return cls(origin, lost, lost)
+        lost = told.missing if written_in == boot() else told.unsafe
+        return cls(told.origin, lost, lost)
+
+    def _is_sound(self, total: int) -> bool:
+        """Tell whether all values are of their types, and within a file of ``total`` bytes."""
+        edges = [edge for span in (*self.missing, *self.unsafe) for edge in span]
+        return (
+            all(type(number) is int for number in (self.origin.total, *edges))
+            and type(self.origin.source) is str
+            and self.origin.source.isprintable()
+            and self.origin.version.is_sound
+            and self.origin.total == total
+            and are_sound(self.missing, total)
+            and are_sound(self.unsafe, total)
+        )
 
 
 def state_of(descriptor: int) -> State | None:

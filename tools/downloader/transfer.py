@@ -15,7 +15,7 @@ from omz.downloader.hashes import CACHE_ALGORITHM, Digester
 from omz.downloader.partial import Partial, claimed
 from omz.downloader.pool import CancelToken
 from omz.downloader.progress import megabytes
-from omz.downloader.receive import Progress, Receiver
+from omz.downloader.receive import UNKNOWN_SIZE_LIMIT, Progress, Receiver
 from omz.downloader.sources import SourceOpener
 from omz.downloader.web import LONGEST_WAIT_S, Expected
 from omz.errors import DownloadError
@@ -89,6 +89,8 @@ class Transfer:
         if self.cache and self.cache.take(file, target, self.cancel, progress):
             return
         with claimed(target, self._algorithms(file)) as partial:
+            if not _may_have(file, partial.total):
+                partial.discard()
             try:
                 self.room.require(target.parent, (file.size or 0) - partial.held, partial)
                 answers = self._ask_each(file, partial, folder, progress)
@@ -173,6 +175,13 @@ class Transfer:
     def _algorithms(self, file: ModelFile) -> set[str]:
         stated = {digest.algorithm for digest in file.digests}
         return stated | {CACHE_ALGORITHM} if self.cache else stated
+
+
+def _may_have(file: ModelFile, total: int | None) -> bool:
+    """Tell whether what is there can be of the file, by how many bytes it says that it will have."""
+    if total is None or file.size is None:
+        return (total or 0) <= UNKNOWN_SIZE_LIMIT
+    return total == file.size
 
 
 def _of_size(file: ModelFile) -> str:

@@ -32,6 +32,7 @@ LONGEST_WAIT_S = 600.0
 #: No file has more bytes than 18 digits can say, and longer numbers are slow to parse, or refused by Python.
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
+_SENDABLE = re.compile("[!-~](?:[ -~]{0,198}[!-~])?")
 _GZIP = {"gzip", "x-gzip"}
 
 
@@ -41,6 +42,14 @@ class Version:
 
     etag: str | None = None
     last_modified: str | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether both are, if they are there, what can be sent as headers."""
+        return all(
+            value is None or (isinstance(value, str) and _SENDABLE.fullmatch(value))
+            for value in (self.etag, self.last_modified)
+        )
 
     @property
     def validator(self) -> str | None:
@@ -325,9 +334,10 @@ def _encoding(response: requests.Response) -> str:
 
 
 def _version(response: requests.Response) -> Version:
-    etag = response.headers.get("ETag", "")
-    strong = etag.startswith('"') and etag.endswith('"') and 2 < len(etag) <= 200
-    return Version(etag if strong else None, response.headers.get("Last-Modified", "")[:50] or None)
+    etag, modified = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    strong = etag.startswith('"') and etag.endswith('"') and len(etag) > 2 and _SENDABLE.fullmatch(etag)
+    dated = len(modified) <= 50 and _SENDABLE.fullmatch(modified)
+    return Version(etag if strong else None, modified if dated else None)
 
 
 def _chunks(response: requests.Response, rate: RateLimit | None, *, packed: bool) -> Iterator[bytes]:
