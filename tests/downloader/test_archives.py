@@ -72,6 +72,14 @@ def test_paths_that_lead_elsewhere(tmp_path: Path, kind: str, name: str) -> None
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != archive]
 
 
+def test_a_member_without_a_name(tmp_path: Path) -> None:
+    """Nothing is left of the name before its NUL; zipfile cannot tell whether that is a folder."""
+    archive = make_zip(tmp_path / "a", {"QQ": b"evil"})
+    archive.write_bytes(archive.read_bytes().replace(b"QQ", b"\0Q"))
+    with pytest.raises(DownloadError, match="has no name"):
+        unpacked(archive, "zip")
+
+
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_tar_devices(tmp_path: Path, kind: bytes) -> None:
     with tarfile.open(tmp_path / "a", "w") as archive:

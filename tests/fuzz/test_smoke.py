@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 20
+SECONDS = 10
 FOLDER = Path(__file__).parent
+TARGETS = sorted(path.stem.removeprefix("fuzz_") for path in FOLDER.glob("fuzz_*.py"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["prototxt", "caffemodel", "descriptor", "labels", "partial"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_short_run_finds_nothing(target, tmp_path):
     pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 only")
     command = [sys.executable, str(FOLDER / f"fuzz_{target}.py"), "-seed=1", f"-max_total_time={SECONDS}"]
@@ -24,5 +25,5 @@ def test_a_short_run_finds_nothing(target, tmp_path):
     assert done.returncode == 0, done.stderr[-4000:]
     runs = re.search(r"Done (\d+) runs", done.stderr)
     assert runs is not None
-    assert int(runs[1]) > 100
+    assert int(runs[1]) > 30
     assert not list(tmp_path.iterdir())

@@ -112,6 +112,17 @@ class TestLabels:
         with pytest.raises(DescriptorError, match=r"net.xml: rt_info: the record of exact names"):
             load_classifier(net.xml)
 
+    @pytest.mark.parametrize(
+        "said", ['<model_info><labels><a value="b"/></labels></model_info>', '<model_info value="a b"/>']
+    )
+    def test_in_another_form_are_refused(self, build_net, tmp_path, said):
+        net = build_net(tmp_path / "net.xml")
+        text = net.xml.read_text()
+        at = text.rindex("<model_info>")
+        net.xml.write_text(text[:at] + said + text[text.rindex("</model_info>") + len("</model_info>") :])
+        with pytest.raises(InferenceError, match=r"net.xml: rt_info: model_info.* expected a"):
+            load_classifier(net.xml)
+
     @pytest.mark.parametrize("character", ["\x1b", "\x9b", "\u202e"])
     def test_with_what_a_terminal_obeys_are_refused(self, build_net, tmp_path, character):
         names = (f"a{character}[2J b", *LABELS[1:])

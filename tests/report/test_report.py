@@ -20,7 +20,7 @@ from downloader.loopback import Loopback
 
 from omz.accuracy.figures import Figure, Part
 from omz.accuracy.method import evaluation_of
-from omz.errors import UsageError
+from omz.errors import InferenceError, UsageError
 from omz.inference.locate import Network, network_in
 from omz.inference.proportion import Proportion
 from omz.inference.ranking import Prediction
@@ -583,3 +583,8 @@ def test_how_an_ir_was_quantized_is_read_off_it(converted: Path, tmp_path: Path)
         network.set_rt_info(value, ["omz_quantization", key])
     ov.save_model(network, tmp_path / "quantized.xml")
     assert quantization(tmp_path / "quantized.xml") == {"preset": "mixed", "subset_size": "300"}
+    network = ov.Core().read_model(xml)
+    network.set_rt_info("mixed", ["omz_quantization"])
+    ov.save_model(network, tmp_path / "odd.xml")
+    with pytest.raises(InferenceError, match=r"odd.xml: rt_info: omz_quantization is a text"):
+        quantization(tmp_path / "odd.xml")

@@ -104,7 +104,9 @@ class _Unpacker:
                         self._add_link(member.filename, target.read(MAX_LENGTH + 1).decode(), hard=False)
                     continue
                 with ExitStack() as stack:
-                    content = None if member.is_dir() else stack.enter_context(archive.open(member))
+                    content = (
+                        None if member.filename.endswith("/") else stack.enter_context(archive.open(member))
+                    )
                     self._add(member.filename, content, member.file_size)
         self._make_links()
 

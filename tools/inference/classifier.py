@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omz.errors import InferenceError, UsageError
+from omz.errors import InferenceError, UsageError, located
 from omz.inference.devices import DeviceOptions, parse_device, properties
 from omz.inference.locate import find_model
 from omz.inference.network import class_names, one_line, read_network, told
@@ -288,7 +288,12 @@ def _given(labels: Sequence[str]) -> list[str]:
 
 def _complete(network: ov.Model, inputs: InputOptions, picture: PictureInput, path: Path) -> InputOptions:
     """Fill in from ``model_info`` what the caller left open, as Model API does."""
-    resize_type = inputs.resize_type or told(network, "resize_type") or "standard"
+
+    def stated(key: str) -> str:
+        with located(f"{path}: rt_info"):
+            return told(network, key)
+
+    resize_type = inputs.resize_type or stated("resize_type") or "standard"
     if resize_type not in RESIZE_TYPES:
         raise InferenceError(f"{path}: resize_type {resize_type!r}; known: {', '.join(RESIZE_TYPES)}")
     if inputs.prepared:
@@ -296,7 +301,7 @@ def _complete(network: ov.Model, inputs: InputOptions, picture: PictureInput, pa
 
     def values(given: Sequence[float], key: str) -> tuple[float, ...]:
         try:
-            found = tuple(given) or tuple(float(word) for word in told(network, key).split())
+            found = tuple(given) or tuple(float(word) for word in stated(key).split())
         except ValueError as error:
             raise InferenceError(f"{path}: rt_info {key}: {error}") from error
         if len(found) not in (0, 1, picture.channels) or (
@@ -308,12 +313,12 @@ def _complete(network: ov.Model, inputs: InputOptions, picture: PictureInput, pa
             )
         return found * picture.channels if len(found) == 1 else found
 
-    stated = told(network, "reverse_input_channels")
-    if stated.lower() not in YES_OR_NO:
+    reversal = stated("reverse_input_channels")
+    if reversal.lower() not in YES_OR_NO:
         raise InferenceError(
-            f"{path}: rt_info reverse_input_channels: expected YES or NO, got {stated!r:.80}"
+            f"{path}: rt_info reverse_input_channels: expected YES or NO, got {reversal!r:.80}"
         )
-    reverse = inputs.reverse_channels or YES_OR_NO[stated.lower()]
+    reverse = inputs.reverse_channels or YES_OR_NO[reversal.lower()]
     mean, scale = values(inputs.mean, "mean_values"), values(inputs.scale, "scale_values")
     return InputOptions(resize_type=resize_type, reverse_channels=reverse, mean=mean, scale=scale)
 

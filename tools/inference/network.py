@@ -56,9 +56,35 @@ def read_network(core: ov.Core, path: Path) -> ov.Model:
 
 
 def told(network: ov.Model, key: str, section: str = "model_info") -> str:
-    """Return what the IR says about itself under a key of its ``rt_info``, '' if it does not."""
-    place = [section, key]
-    return str(network.get_rt_info(place).astype(str)) if network.has_rt_info(place) else ""
+    """Return what the IR says about itself under a key of its ``rt_info``, '' if it does not.
+
+    Raises:
+        InferenceError: It has a section there, where a text should be, or a text for a section.
+    """
+    return told_all(network, section, key).get(key, "")
+
+
+def told_all(network: ov.Model, section: str, *keys: str) -> dict[str, str]:
+    """Return what the IR says about itself in a section of its ``rt_info``, {} if it has none.
+
+    Args:
+        network: The IR.
+        section: Its name.
+        keys: Those of interest; all by default.
+
+    Raises:
+        InferenceError: It is no section, or holds others, where texts should be.
+    """
+    if not network.has_rt_info([section]):
+        return {}
+    try:
+        values = network.get_rt_info([section]).astype(dict)
+    except RuntimeError as error:
+        raise InferenceError(f"{section} is a text; expected a section of texts") from error
+    found = {key: value for key, value in values.items() if not keys or key in keys}
+    if sections := [key for key, value in found.items() if isinstance(value, dict) and value]:
+        raise InferenceError(f"{section}/{sections[0]} is a section; expected a text")
+    return {key: "" if isinstance(value, dict) else str(value.astype(str)) for key, value in found.items()}
 
 
 def class_names(network: ov.Model, path: Path) -> list[str]:

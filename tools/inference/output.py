@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from omz.command import printable, shortened
 from omz.converter.ir import PROVENANCE
 from omz.converter.outputs import KINDS, OUTPUT, Kind, Meaning, meaning_of, output_kinds
-from omz.errors import InferenceError, UsageError
+from omz.errors import InferenceError, UsageError, located
 from omz.inference.network import told
 from omz.suggestions import did_you_mean
 
@@ -107,7 +107,8 @@ def names_of(port: ov.Output) -> list[str]:
 
 def recorded_kind(network: ov.Model, place: int, path: Path) -> str:
     """Return what the IR says that the numbers of an output are, '' if it does not."""
-    words = told(network, OUTPUT, PROVENANCE).split()
+    with located(f"{path}: rt_info"):
+        words = told(network, OUTPUT, PROVENANCE).split()
     if words and (len(words) != len(network.outputs) or not set(words) <= set(KINDS)):
         _log.warning(
             "%s: says of its %d outputs: %s; that is left aside, expected one of %s for each",

@@ -59,7 +59,8 @@ def recorded_steps(network: ov.Model, xml: Path) -> PictureSteps | None:
     Raises:
         DescriptorError: What it carries is malformed.
     """
-    text = told(network, PREPARATION, PROVENANCE)
+    with located(f"{xml}: rt_info"):
+        text = told(network, PREPARATION, PROVENANCE)
     return PictureSteps.from_text(text, f"{xml}: rt_info {PROVENANCE}/{PREPARATION}") if text else None
 
 
@@ -86,7 +87,8 @@ def preparation_of(
     if steps := recorded_steps(network, xml):
         with located(str(xml)):
             return preprocessing_of(steps, picture, "as the IR says")
-    resize_type = told(network, "resize_type") or RESIZE_TYPES[0]
+    with located(f"{xml}: rt_info"):
+        resize_type = told(network, "resize_type") or RESIZE_TYPES[0]
     if resize_type not in RESIZE_TYPES:
         raise InferenceError(f"{xml}: resize_type {resize_type[:80]!r}; known: {', '.join(RESIZE_TYPES)}")
     return DemosPreparation(resize_type, picture)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.accuracy.method import dataset_of, evaluation_of, preparation_for
-from omz.errors import InferenceError, UsageError
+from omz.errors import InferenceError, UsageError, located
 from omz.info_dumper.info import inspect
 from omz.report.environment import environment
 from omz.report.findings import Accuracy, Findings, Sample, Variant
@@ -86,13 +86,13 @@ def quantization(xml: Path) -> dict[str, str]:
     """Return how an IR was quantized, as ``omz_quantizer`` writes it into the IR; empty for other IRs."""
     import openvino as ov
 
+    from omz.inference.network import read_network, told_all
     from omz.quantizer.quantize import QUANTIZATION
 
-    network = ov.Core().read_model(xml)
-    if not network.has_rt_info([QUANTIZATION]):
-        return {}
-    section = network.get_rt_info([QUANTIZATION]).astype(dict)
-    return {key: value.astype(str) for key, value in section.items() if not key.endswith("_sha256")}
+    network = read_network(ov.Core(), xml)
+    with located(f"{xml}: rt_info"):
+        section = told_all(network, QUANTIZATION)
+    return {key: value for key, value in section.items() if not key.endswith("_sha256")}
 
 
 def published_metrics(network: Network, evaluation: Evaluation | None) -> list[Metric]:
