@@ -12,13 +12,14 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from omz.errors import UsageError, ZooError
+from omz.messages import kept_short
+from omz.outgoing import describe as describe
+from omz.outgoing import printable as printable
+from omz.outgoing import shortened as shortened
 from omz.parser import Parser
-from omz.redaction import RedactingFormatter, redacted
+from omz.redaction import redacted
 from omz.streams import guarded
 from omz.version import __version__
-
-#: Messages quote what they refuse, and files from strangers may hold names of any length.
-MAX_LINE = 1500
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -84,27 +85,26 @@ def _status(
         args = parser.parse_args(argv)
     except SystemExit as stop:  # argparse exits by itself; callers of main() get a status instead
         return stop.code if isinstance(stop.code, int) else USAGE
-    level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter("%(levelname)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=level, force=True)
-    for library in ("urllib3", "filelock"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    with kept_short(logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO):
+        return _outcome(parser.prog, body, args)
+
+
+def _outcome(prog: str, body: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     try:
         return body(args)
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        print(f"{prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ZooError, OSError, MemoryError) as error:
         if args.verbose:
             print(redacted(traceback.format_exc()), file=sys.stderr)
-        print(f"{parser.prog}: error: {describe(error)}", file=sys.stderr)
+        print(f"{prog}: error: {describe(error)}", file=sys.stderr)
         return USAGE if isinstance(error, UsageError) else FAILURE
     except Exception as error:  # a defect of ours: still one line for the user, and where to report it
         if args.verbose:
             print(redacted(traceback.format_exc()), file=sys.stderr)
         print(
-            f"{parser.prog}: internal error: {type(error).__name__}: {describe(error)}\n"
+            f"{prog}: internal error: {type(error).__name__}: {describe(error)}\n"
             "Please report this; run again with --verbose for the traceback.",
             file=sys.stderr,
         )
@@ -120,37 +120,11 @@ def _hasten() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
-def shortened(text: str, limit: int = MAX_LINE) -> str:
-    """Return ``text``, with its middle left out where it is longer than ``limit`` characters."""
-    if len(text) <= limit:
-        return text
-    return f"{text[: 2 * limit // 3]} ... {text[-(limit // 4) :]}"
-
-
-def printable(text: str) -> str:
-    r"""Return ``text`` with escapes for what a terminal would obey, and for what no encoding has.
-
-    >>> printable("a\x1b[2J\udcff.png")
-    'a\\x1b[2J\\udcff.png'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def describe(error: BaseException) -> str:
-    """Return the message of an error as at most two lines."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, MemoryError):
-        return "out of memory"
-    lines = [shortened(printable(line)) for line in redacted(str(error)).splitlines() if line.strip()]
-    return "\n".join(lines[:2]) or type(error).__name__
-
-
 def report_failures(names: Sequence[str]) -> int:
     """List failed models on stderr under ``FAILED:`` and return the exit status of the command."""
     if not names:
         return SUCCESS
-    print("\nFAILED:", *names, sep="\n", file=sys.stderr)
+    print("\nFAILED:", *map(printable, names), sep="\n", file=sys.stderr)
     return FAILURE
 
 

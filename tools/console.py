@@ -14,9 +14,9 @@ BAR = 24
 
 def console() -> Console:
     """Return a console on stdout; where that is no terminal, lines are not folded at 80 columns."""
-    from rich.console import Console
+    from omz.safe_console import SafeConsole
 
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
+    return SafeConsole(sys.stdout, None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def bar(share: float, width: int = BAR) -> str:

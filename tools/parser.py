@@ -31,6 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *, foreign: Sequence[str] = (), **settings: Any) -> None:  # noqa: ANN401
         super().__init__(**{"allow_abbrev": False} | settings)
+        self.color = False  # of Python 3.14; stderr and stdout take colours from rich alone
         self.given: Sequence[str] = ()
         self.foreign = foreign
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 
 # A password may hold an "@" that nobody has encoded; a "/" in it would end the authority for everybody.
@@ -21,11 +20,3 @@ def redacted(text: str) -> str:
     'https://example.com/net.bin?v=1&X-Amz-Signature=*** is not there'
     """
     return _PARAMETER.sub(r"\1***", _LOGIN.sub(r"\1", text))
-
-
-class RedactingFormatter(logging.Formatter):
-    """Formats log records, tracebacks included, without credentials."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record."""
-        return redacted(super().format(record))

@@ -1,4 +1,7 @@
-"""stdout and stderr while a command runs: text that is lost stops no work, and what was lost of stdout is told.
+"""stdout and stderr while a command runs: text that is lost stops no work, and nothing but text reaches a terminal.
+
+Whatever is printed is cleaned of what a terminal would obey. :mod:`omz.safe_console` alone, which cleans texts before
+it colours them, writes past that.
 
 Python's own streams raise wherever a line happens to be printed, once a disk is full or a reader has gone: the work
 that is under way would be lost with it, and what is raised while the interpreter ends changes nothing any more.
@@ -12,26 +15,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+from omz.outgoing import encodable, printable_lines
+
 
 class Guarded:
-    """A stream that raises nothing when it cannot be written to.
+    """A stream that raises nothing when it cannot be written to, and escapes all but text, ends of lines and tabs.
 
     Attributes:
+        stream: Where to.
         lost: Why text was lost; None if none was.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self.stream = stream
         self.lost: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a stream has
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        """Write text, unless some was lost already."""
+        """Write text, cleaned, unless some was lost already."""
+        self.write_as_it_is(printable_lines(text))
+        return len(text)
+
+    def write_as_it_is(self, text: str) -> int:
+        """Write what is clean, or is to be obeyed, unless some was lost already."""
         if self.lost is None:
             try:
-                return self._stream.write(text)
+                if not text.isascii():
+                    text = encodable(text, getattr(self.stream, "encoding", None) or "utf-8")
+                self.stream.write(text)
             except OSError as error:
                 self._lose(error)
         return len(text)
@@ -45,7 +58,7 @@ class Guarded:
         """Hand over what was written."""
         if self.lost is None:
             try:
-                self._stream.flush()
+                self.stream.flush()
             except OSError as error:
                 self._lose(error)
 
@@ -54,9 +67,25 @@ class Guarded:
         # What is left in buffers goes to where it is taken; else it would fail again when the interpreter ends.
         with suppress(OSError, ValueError):  # of a stream that is no file
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
+            os.dup2(nowhere, self.stream.fileno())
             os.close(nowhere)
-            self._stream.flush()
+            self.stream.flush()
+
+
+class _Unguarded:
+    """A guarded stream, as it is to whoever cleans texts before."""
+
+    def __init__(self, guarded: Guarded) -> None:
+        self._guarded = guarded
+        self.write = guarded.write_as_it_is
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a stream has
+        return getattr(self._guarded, name)
+
+
+def unguarded(stream: TextIO) -> TextIO:
+    """Return a stream that writes as it is what it is given, for what has been cleaned before."""
+    return cast("TextIO", _Unguarded(stream)) if isinstance(stream, Guarded) else stream
 
 
 @contextmanager

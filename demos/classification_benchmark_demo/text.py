@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omz.command import printable
 from omz.console import bar
 from omz.demos.common.text import histogram_lines, latency_table
 from omz.inference.statistics import Spread, three_digits
 from omz.inference.unreadable import summary
+from omz.outgoing import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

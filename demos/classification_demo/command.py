@@ -9,16 +9,10 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from omz.command import (
-    INTERRUPTED,
-    SUCCESS,
-    add_common_arguments,
-    add_json_argument,
-    printable,
-    run,
-)
+from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, add_json_argument, run
 from omz.demos.common.options import add_fast_decode_argument, resolution
 from omz.inference import arguments
+from omz.outgoing import printable
 from omz.parser import Parser
 from omz.streams import is_lost
 

@@ -155,23 +155,23 @@ def test_bars_and_log_lines_share_the_terminal(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_bar_of_all_files_counts_what_is_fetched() -> None:
-    reporter = BarReporter(io.StringIO())
-    reporter.run_begin(3, 600)
-    for file, held in (("a", 200), ("b", 50), ("c", 0)):
-        reporter.file_begin("net", file, 200)
-        reporter.file_progress("net", file, held)
-    reporter.file_progress("net", "b", 110)
-    reporter.file_progress("net", "c", 70)
-    reporter.file_progress("net", "c", 0)  # starts again
-    reporter.file_progress("net", "c", 30)
-    whole = reporter._progress.tasks[0]
-    assert (whole.description, whole.completed, whole.total) == ("all 3 files", 90, 350)
-    resumed = reporter._progress.tasks[2]
-    assert (resumed.completed, resumed.total) == (110, 200)
+    with BarReporter(io.StringIO()) as reporter:
+        reporter.run_begin(3, 600)
+        for file, held in (("a", 200), ("b", 50), ("c", 0)):
+            reporter.file_begin("net", file, 200)
+            reporter.file_progress("net", file, held)
+        reporter.file_progress("net", "b", 110)
+        reporter.file_progress("net", "c", 70)
+        reporter.file_progress("net", "c", 0)  # starts again
+        reporter.file_progress("net", "c", 30)
+        whole = reporter._progress.tasks[0]
+        assert (whole.description, whole.completed, whole.total) == ("all 3 files", 90, 350)
+        resumed = reporter._progress.tasks[2]
+        assert (resumed.completed, resumed.total) == (110, 200)
 
 
 def test_one_file_has_one_bar() -> None:
-    reporter = BarReporter(io.StringIO())
-    reporter.run_begin(1, 200)
-    reporter.file_begin("net", "a", 200)
-    assert len(reporter._progress.tasks) == 1
+    with BarReporter(io.StringIO()) as reporter:
+        reporter.run_begin(1, 200)
+        reporter.file_begin("net", "a", 200)
+        assert len(reporter._progress.tasks) == 1

@@ -20,7 +20,7 @@ from omz.accuracy.arguments import (
     add_source_argument,
 )
 from omz.accuracy.method import CONFIG_FILE, asked_for, dataset_of, evaluation_of, preparation_for
-from omz.command import SUCCESS, add_common_arguments, add_json_argument, describe, report_failures, run
+from omz.command import SUCCESS, add_common_arguments, add_json_argument, report_failures, run
 from omz.converter.picture_steps import steps_stated
 from omz.errors import InferenceError, UsageError, ZooError
 from omz.files import check_writable, write_output
@@ -33,6 +33,7 @@ from omz.inference.arguments import (
     network_ports,
 )
 from omz.inference.choice import add_choice_arguments, choices, tree
+from omz.outgoing import describe, printable
 from omz.parser import Parser
 from omz.zoo.selection import is_made, precision_list, print_all
 
@@ -349,18 +350,14 @@ def _progress_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], None
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    with Progress(
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(title)
+    from omz.safe_console import progress
+
+    title_column = TextColumn("{task.description}", style="progress.description", markup=False)
+    columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with progress(*columns, transient=True) as bar:
+        task = bar.add_task(printable(title))
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

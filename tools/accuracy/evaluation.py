@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from omz.accuracy.picture_facts import picture_facts
 from omz.accuracy.report import Answer, Problem, Report
-from omz.command import printable
 from omz.errors import InferenceError
 from omz.inference.ports import DEFAULT, Ports
+from omz.outgoing import printable
 from omz.zoo.label_order import orders_of
 from omz.zoo.labels import load_labels
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from omz.command import printable, shortened
 from omz.errors import InferenceError
 from omz.inference.images import is_regular
+from omz.outgoing import printable, shortened
 
 #: So many entries of a list are tried to find out where its pictures are.
 TRIED = 200

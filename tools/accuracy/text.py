@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from omz.accuracy.figures import ROUNDING
 from omz.accuracy.metrics import worst_classes
 from omz.accuracy.output import LISTED
-from omz.command import printable, shortened
 from omz.inference.statistics import three_digits
+from omz.outgoing import printable, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console

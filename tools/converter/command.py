@@ -7,14 +7,19 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.command import SUCCESS, add_common_arguments, describe, positive_number, report_failures, run
+from omz.command import SUCCESS, add_common_arguments, positive_number, report_failures, run
 from omz.converter.flag_values import batch_size
 from omz.converter.model_optimizer import add_verify_arguments
+from omz.diversion import stderr_for_children
 from omz.errors import ZooError
+from omz.messages import kept_short
+from omz.outgoing import describe
 from omz.parser import Parser
+from omz.streams import guarded
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -140,16 +145,24 @@ def _results(
     from multiprocessing import get_context
 
     # Processes, as OpenVINO holds Python's lock while it builds a graph; spawned, as its threads do not survive a fork.
-    with ProcessPoolExecutor(
-        min(args.jobs, len(work)), get_context("spawn"), _start_worker, (logging.getLogger().level,)
-    ) as pool:
+    with (
+        stderr_for_children(),
+        ProcessPoolExecutor(
+            min(args.jobs, len(work)), get_context("spawn"), _start_worker, (logging.getLogger().level,)
+        ) as pool,
+    ):
         futures = [pool.submit(convert_by_path, *call) for call in calls]
         for (model, _), future in zip(work, futures, strict=True):
             yield model, future.exception()
 
 
+#: What holds until a worker ends.
+_worker = ExitStack()
+
+
 def _start_worker(level: int) -> None:
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s: %(message)s")
+    _worker.enter_context(guarded())
+    _worker.enter_context(kept_short(level))
 
 
 def _dry_run(args: argparse.Namespace, work: Sequence[tuple[Model, list[str]]], output_dir: Path) -> int:

@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omz.command import SUCCESS, add_common_arguments, add_json_argument, printable, run
+from omz.command import SUCCESS, add_common_arguments, add_json_argument, run
 from omz.converter import model_optimizer as mo
 from omz.converter.caffe2ir import FOREIGN
 from omz.converter.picture_steps import add_step_arguments, steps_stated
 from omz.describer.network_files import CHECKPOINT_SUFFIXES, ONNX_SUFFIX
 from omz.errors import DescriptorError, UsageError
 from omz.files import write_output
+from omz.outgoing import printable
 from omz.parser import Parser
 from omz.zoo import catalogue
 from omz.zoo.pages import PAGE_FILE

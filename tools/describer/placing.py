@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from omz.command import printable, shortened
 from omz.errors import DescriptorError, UsageError
 from omz.files import private_path, writing
+from omz.outgoing import printable, shortened
 from omz.zoo import catalogue
 
 log = logging.getLogger(__name__)

@@ -19,12 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from omz.command import describe
 from omz.downloader.files import require_space
 from omz.downloader.hashes import CACHE_ALGORITHM, CHUNK_BYTES, Digester
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import private_path, share_blocks, writing
+from omz.outgoing import describe
 from omz.zoo.model_files import ModelFile
 
 log = logging.getLogger(__name__)

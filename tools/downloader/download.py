@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 
-from omz.command import describe
 from omz.downloader.addresses import Whence
 from omz.downloader.cache import Cache
 from omz.downloader.files import folder_lock, remove_leftovers
@@ -20,6 +19,7 @@ from omz.downloader.takeover import remove_partials
 from omz.downloader.transfer import Backoff, Transfer
 from omz.errors import DownloadError, ZooError
 from omz.files import writing
+from omz.outgoing import describe
 from omz.zoo.model_files import ModelFile
 from omz.zoo.schema import PRECISIONS, CompositeModel, Model
 

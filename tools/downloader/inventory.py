@@ -10,7 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from omz.command import describe
 from omz.downloader.addresses import Whence
 from omz.downloader.cache import Cache
 from omz.downloader.download import selected_files
@@ -21,6 +20,7 @@ from omz.downloader.progress import megabytes
 from omz.downloader.sources import is_local
 from omz.downloader.takeover import held_bytes
 from omz.errors import DownloadError
+from omz.outgoing import describe
 from omz.zoo.model_files import ModelFile
 from omz.zoo.schema import Model
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+from omz.outgoing import json_text, printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -147,7 +147,7 @@ class JsonReporter(NullReporter):
         self._held_back: dict[tuple[str, str], int] = {}
 
     def _emit(self, event: str, **members: str | int | bool | None) -> None:
-        line = json.dumps({"$type": event, **members})
+        line = json_text({"$type": event, **members})
         with self._lock:
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -192,25 +192,7 @@ class BarReporter(NullReporter):
     """A bar for each file that is on its way and one for all; a context manager, as it takes over stderr."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(file=stream, stderr=stream is None),
-            redirect_stdout=False,
-        )
+        self._stream = stream
         self._lock = threading.Lock()
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._arrived: dict[tuple[str, str], int] = {}
@@ -218,25 +200,33 @@ class BarReporter(NullReporter):
         self._expected = self._all_arrived = 0
 
     def __enter__(self) -> Self:
-        before = sys.stderr
-        self._progress.start()
-        # Log lines go through the bars, or they would be written across them.
-        self._handlers = [
-            (handler, handler.setStream(sys.stderr))
-            for handler in logging.getLogger().handlers
-            if isinstance(handler, logging.StreamHandler) and handler.stream is before
-        ]
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        from omz.safe_console import progress
+
+        self._shown = progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            stream=self._stream,
+        )
+        self._progress = self._shown.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handler, stream in self._handlers:
-            if stream is not None:
-                handler.setStream(stream)
         if self._all is not None:
             self._progress.remove_task(self._all)
-        self._progress.stop()
+        self._shown.__exit__(kind, error, trace)
 
     def run_begin(self, num_files: int, size: int) -> None:
         """Show a bar for all files, if there are several."""
@@ -247,7 +237,7 @@ class BarReporter(NullReporter):
     def file_begin(self, model: str, file: str, size: int | None) -> None:
         """Show a bar; one that only moves, where the size is not known."""
         with self._lock:
-            self._tasks[model, file] = self._progress.add_task(f"{model}/{file}", total=size)
+            self._tasks[model, file] = self._progress.add_task(printable(f"{model}/{file}"), total=size)
 
     def file_progress(self, model: str, file: str, size: int) -> None:
         """Move the bar. What was there before counts as done, but not as fast; so does what has to come again."""

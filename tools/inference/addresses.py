@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from omz.command import printable, shortened
+from omz.outgoing import printable, shortened
 from omz.redaction import redacted
 
 #: Of pictures and videos.

@@ -8,8 +8,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from omz.command import printable
 from omz.errors import InferenceError, ZooError
+from omz.outgoing import printable
 
 if TYPE_CHECKING:
     from omz.inference.benchmark_report import Report

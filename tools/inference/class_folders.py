@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omz.command import printable, shortened
 from omz.errors import ClassError
 from omz.inference.images import SUFFIXES
 from omz.inference.sources import files_below
+from omz.outgoing import printable, shortened
 from omz.zoo.class_list import ClassList, by_name, normal
 from omz.zoo.label_order import assumed, assumption
 from omz.zoo.labels import Label

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from omz.command import printable
 from omz.errors import InferenceError
+from omz.outgoing import printable
 
 if TYPE_CHECKING:
     from omz.inference.classifier import InputOptions

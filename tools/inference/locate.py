@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.command import printable
 from omz.errors import InferenceError, UsageError
 from omz.files import read_bounded
+from omz.outgoing import printable
 from omz.suggestions import did_you_mean, files_near
 from omz.zoo import catalogue
 

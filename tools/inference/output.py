@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.command import printable, shortened
 from omz.converter.ir import PROVENANCE
 from omz.converter.outputs import KINDS, OUTPUT, Kind, Meaning, meaning_of, output_kinds
 from omz.errors import InferenceError, UsageError, located
 from omz.inference.network import told
+from omz.outgoing import printable, shortened
 from omz.suggestions import did_you_mean
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from omz.command import printable, shortened
+from omz.outgoing import printable, shortened
 
 _log = logging.getLogger(__name__)
 

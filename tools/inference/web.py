@@ -9,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from omz.command import printable, shortened
 from omz.errors import InferenceError
 from omz.inference.addresses import shown
 from omz.inference.images import MAX_FILE_BYTES
@@ -22,6 +21,7 @@ from omz.inference.signatures import (
     starts_playlist,
 )  # fmt: skip
 from omz.inference.time_limit import within
+from omz.outgoing import printable, shortened
 from omz.redaction import redacted
 from omz.version import __version__
 

@@ -10,18 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omz.command import (
-    SUCCESS,
-    add_common_arguments,
-    add_json_argument,
-    describe,
-    printable,
-    report_failures,
-    run,
-)
+from omz.command import SUCCESS, add_common_arguments, add_json_argument, report_failures, run
 from omz.errors import InferenceError, ZooError
 from omz.files import write_output
 from omz.inference.choice import add_choice_arguments, choices
+from omz.outgoing import describe, printable
 from omz.parser import Parser
 from omz.zoo import selection
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from omz.command import describe
 from omz.errors import InferenceError, ZooError
+from omz.outgoing import describe
 
 log = logging.getLogger(__name__)
 

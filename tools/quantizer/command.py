@@ -21,7 +21,6 @@ from omz.command import (
     SUCCESS,
     add_common_arguments,
     add_json_argument,
-    describe,
     positive_number,
     report_failures,
     run,
@@ -31,6 +30,7 @@ from omz.errors import ZooError
 from omz.files import write_output
 from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
 from omz.inference.choice import add_choice_arguments
+from omz.outgoing import describe, printable
 from omz.parser import Parser
 from omz.quantizer.by_path import Pictures, quantize_task
 from omz.quantizer.options import (
@@ -200,12 +200,13 @@ def _spinner(title: str, quiet: bool) -> Iterator[None]:
     if quiet or not sys.stderr.isatty():
         yield
         return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(f"quantizing {title}")
+    from omz.safe_console import progress
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with progress(*columns, transient=True) as spinner:
+        spinner.add_task(printable(f"quantizing {title}"))
         yield
 
 

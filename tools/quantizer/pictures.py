@@ -8,9 +8,9 @@ from pathlib import Path
 
 from omz.accuracy.datasets import Sample, choose, open_dataset, take
 from omz.accuracy.definitions import Definition
-from omz.command import describe
 from omz.errors import ClassError
 from omz.inference.sources import pictures_below
+from omz.outgoing import describe
 from omz.quantizer.calibration import Unlabelled
 from omz.zoo.class_list import ClassList
 

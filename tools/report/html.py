@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from omz.command import shortened
 from omz.inference.statistics import three_digits
+from omz.outgoing import shortened
 from omz.report.findings import Findings
 from omz.report.markup import Html, description_list, link, section, tag
 from omz.report.precisions import advices, bar_charts, figure_note, figure_table, latency_charts

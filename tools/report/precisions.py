@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from omz.accuracy.figures import ROUNDING
-from omz.command import shortened
 from omz.inference.statistics import three_digits
+from omz.outgoing import shortened
 from omz.report.charts import Bar, bar_chart, latency_chart
 from omz.report.findings import Findings, Variant
 from omz.report.markup import Html, joined, tag

@@ -6,8 +6,8 @@ import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from omz.command import shortened
 from omz.inference.ranking import THRESHOLD, none_above
+from omz.outgoing import shortened
 from omz.report.charts import share_bar
 from omz.report.findings import Findings, Sample
 from omz.report.markup import Html, section, tag

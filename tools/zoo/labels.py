@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from omz.command import printable
 from omz.errors import DescriptorError
+from omz.outgoing import printable
 from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
 from omz.zoo.label_files.entries import Entry, clean

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from omz.command import printable
 from omz.errors import DescriptorError
+from omz.outgoing import printable
 from omz.zoo.labels import descriptor_labels, known_lists, load_labels
 from omz.zoo.model_files import BundledSource
 from omz.zoo.network import InputInfo, OutputInfo

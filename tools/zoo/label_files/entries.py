@@ -6,8 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from omz.command import printable, shortened
 from omz.errors import DescriptorError
+from omz.outgoing import printable, shortened
 
 MAX_CLASSES = 1_000_000
 MAX_NAME_CHARS = 1000
