@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -45,6 +46,19 @@ def tiny(tmp_path_factory) -> TinyNet:
 @pytest.fixture(scope="session")
 def picture():
     return draw_picture
+
+
+@pytest.fixture
+def private_names_of_the_dead() -> Callable[[Path], Path]:
+    """A name of a private file that a process has left which is dead."""
+    from omz.private import private_path
+
+    def name(folder: Path) -> Path:
+        path = private_path(folder)
+        fields = path.name.split("-")
+        return path.with_name("-".join([*fields[:4], "1", *fields[5:]]))  # no process started then
+
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import mmap
 import os
-import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from omz.errors import UsageError, ZooError
+from omz.private import private_path
 
 #: Of linux/fs.h: share the blocks of another file.
 FICLONE = 0x40049409
-
-_PRIVATE = re.compile(r"\.omz-([0-9a-f]{8})-[0-9a-f]{16}\.part")
 
 
 def read_bounded(path: Path, limit: int, what: str, error: type[ZooError]) -> bytes:
@@ -62,29 +57,6 @@ def map_file(path: Path, error: type[ZooError]) -> mmap.mmap:
         raise error(f"{path}: cannot be read: {reason.strerror}") from reason
     except ValueError as reason:  # what mmap raises on an empty file
         raise error(f"{path}: is empty. Download it again.") from reason
-
-
-def private_path(folder: Path) -> Path:
-    """Return a name in ``folder`` that nobody else uses and that tells what it is: an unfinished file of ours.
-
-    It tells the machine as well: only there is it known whether the process that uses it is still alive.
-    """
-    return folder / f".omz-{machine()}-{secrets.token_hex(8)}.part"
-
-
-def private_machine(name: str) -> str | None:
-    """Return which :func:`machine` made a private name; None if it is no private name."""
-    match = _PRIVATE.fullmatch(name)
-    return match and match[1]
-
-
-@cache
-def machine() -> str:
-    """Return 8 hexadecimal digits that stay the same on this machine, and differ on others."""
-    identity = os.uname().nodename
-    with suppress(OSError):
-        identity += Path("/etc/machine-id").read_text()
-    return hashlib.sha256(identity.encode()).hexdigest()[:8]
 
 
 def check_writable(target: Path, option: str) -> None:

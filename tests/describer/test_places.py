@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nets.onnx_nets import classifier, write
-from omz import cli
+from omz import cli, private
 from omz.describer import network_files, placing
-from omz.files import private_path
+from omz.private import private_path
 from omz.zoo import catalogue
 
 from .test_add import contents, folder
@@ -157,6 +160,33 @@ def test_force_replaces_the_model_and_nothing_else(add, root, tmp_path, capsys):
     ]  # fmt: skip
     assert sorted(path.name for path in place.parent.iterdir()) == ["my-net"]
     assert catalogue.load_all(root)[0].framework == "onnx"
+
+
+@pytest.mark.parametrize("killed_at", [1, 2])
+def test_what_a_killed_run_has_set_aside_comes_back(add, root, killed_at, monkeypatch):
+    """Killed at the first or the second renaming of a folder, or with what is to be brought over still aside."""
+    assert add() == 0
+    (folder(root) / "notes.txt").write_text("mine")
+    before = contents(folder(root))
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom omz.describer import placing\n"
+        "rename, left = Path.rename, [int(sys.argv[2])]\n"
+        "def dying(self, target):\n"
+        "    result = rename(self, target)\n    left[0] -= 1\n"
+        "    if not left[0]:\n        os.kill(os.getpid(), signal.SIGKILL)\n    return result\n"
+        "Path.rename = dying\n"
+        "placing.place(Path(sys.argv[1]), lambda stage: (stage / 'new').touch(), ['model.yml'])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(folder(root)), str(killed_at)], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert catalogue.model_names(root) == []
+    assert add() == 2, "is there already"
+    there = contents(folder(root))
+    assert there == before | ({"new": b""} if killed_at == 2 else {})
+    monkeypatch.setattr(private, "_AGAIN_S", 0)
+    assert add("--force") == 0
+    assert [path.name for path in folder(root).parent.iterdir()] == ["my-net"]
+    assert (folder(root) / "notes.txt").read_text() == "mine"
 
 
 def test_force_mends_a_damaged_descriptor(add, root):

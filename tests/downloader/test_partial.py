@@ -15,6 +15,7 @@ from downloader.faults import Fault, FaultServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from omz import private
 from omz.downloader import files, partial_state, takeover
 from omz.downloader.partial import DURABLE_S, Partial, claimed
 from omz.downloader.partial_state import Origin
@@ -256,7 +257,7 @@ def test_whose_process_is_known_to_be_dead(
     target = tmp_path / "net.bin"
     now = partial_state.boot()
     with monkeypatch.context() as there:
-        there.setattr(takeover, "machine", lambda: "0" * 8 if machine == "elsewhere" else files.machine())
+        there.setattr(takeover, "machine", lambda: "0" * 8 if machine == "elsewhere" else private.machine())
         there.setattr(partial_state, "boot", lambda: now if boot == "now" else boot)
         path = leave(target, 1000).rename(private_path(target))
     if boot == "now":

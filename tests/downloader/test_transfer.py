@@ -9,6 +9,7 @@ import re
 import resource
 import shutil
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from omz.downloader.files import Room
 from omz.downloader.partial import Partial
 from omz.downloader.transfer import Backoff
 from omz.errors import DownloadError
-from omz.files import private_path
+from omz.private import private_path
 
 BODY = random.Random(1).randbytes(300_000)
 ALGORITHMS = ["sha256", "sha384"]
@@ -241,15 +242,22 @@ def test_a_disk_that_takes_no_more_is_one_line(zoo: Zoo, server: Loopback) -> No
     assert visible(folder) == {}
 
 
-def test_leftovers_of_a_killed_run_are_removed(zoo: Zoo, server: Loopback) -> None:
+def test_leftovers_of_a_killed_run_are_removed_and_what_others_write_is_left(
+    zoo: Zoo, server: Loopback, private_names_of_the_dead: Callable[[Path], Path]
+) -> None:
     folder = zoo.add("net", described("sub/net.bin", BODY, server.serve("/net", BODY)))
-    old_file, old_folder = private_path(folder / "sub"), private_path(folder)
-    old_folder.mkdir(parents=True)
-    (old_folder / "x").touch()
-    old_file.parent.mkdir()
-    old_file.touch()
+    old_file, old_folder = private_names_of_the_dead(folder / "sub"), private_names_of_the_dead(folder)
+    live_file, live_folder = private_path(folder / "sub"), private_path(folder)
+    for path in (old_folder, live_folder):
+        path.mkdir(parents=True)
+        (path / "x").touch()
+    (folder / "sub").mkdir()
+    for path in (old_file, live_file):
+        path.touch()
     assert zoo.run().status == 0
-    assert visible(folder) == {"sub/net.bin": BODY}
+    assert set(folder.rglob("*")) == {
+        folder / "sub", folder / "sub/net.bin", live_file, live_folder, live_folder / "x"
+    }  # fmt: skip
 
 
 def test_a_file_where_a_folder_should_be(zoo: Zoo, server: Loopback) -> None:

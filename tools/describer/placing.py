@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omz.errors import DescriptorError, UsageError
-from omz.files import private_path, writing
+from omz.files import writing
 from omz.outgoing import printable, shortened
+from omz.private import aside_path, left_aside, private_path
 from omz.zoo import catalogue
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def checked_place(name: str, root: Path, *, replace: bool = False) -> Path:
     if root.exists():
         if not root.is_dir():
             raise UsageError(f"--models_root {root}: is no folder")
+        _recover(target)
         for folder in catalogue.model_folders(root):
             if folder.name == name and folder != target:
                 raise UsageError(f"--name {name}: is the model in {folder}. Choose another name")
@@ -101,13 +103,28 @@ def _folder(folder: Path) -> Iterator[Path]:
 
 
 def _exchange(stage: Path, target: Path, replaced: Collection[str]) -> None:
-    aside = private_path(target.parent)
+    aside = aside_path(target)
     target.rename(aside)
     try:
         stage.rename(target)
     except OSError:
         aside.rename(target)
         raise
+    _bring_over(aside, target, replaced)
+
+
+def _recover(target: Path) -> None:
+    """Bring back what killed runs have set aside."""
+    with writing(target, DescriptorError):
+        for aside in left_aside(target):
+            if target.exists():
+                _bring_over(aside, target, ())
+            else:
+                aside.rename(target)
+
+
+def _bring_over(aside: Path, target: Path, replaced: Collection[str]) -> None:
+    """Bring over what is not replaced, and is nothing of ours."""
     others = sorted(
         each.name
         for each in aside.iterdir()

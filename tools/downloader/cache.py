@@ -23,14 +23,14 @@ from omz.downloader.files import require_space
 from omz.downloader.hashes import CACHE_ALGORITHM, CHUNK_BYTES, Digester
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
-from omz.files import private_path, share_blocks, writing
+from omz.files import share_blocks, writing
 from omz.outgoing import describe
+from omz.private import STALE_S, is_private, private_path
 from omz.zoo.model_files import ModelFile
 
 log = logging.getLogger(__name__)
 
 FORMAT = "1"
-STALE_S = 24 * 3600  # a staging file as old as this belongs to a run that was killed
 
 
 class Cache:
@@ -136,9 +136,10 @@ class Cache:
         self._warned = True
 
     def _remove_stale(self, staging: Path) -> None:
+        """Remove what Open Model Zoo's own tools have left, whose names do not tell whether they are at work."""
         for path in staging.iterdir():
             with contextlib.suppress(OSError):  # another process may be quicker
-                if time.time() - path.stat().st_mtime > STALE_S:
+                if not is_private(path.name) and time.time() - path.stat().st_mtime > STALE_S:
                     path.unlink()
 
 

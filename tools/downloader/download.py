@@ -118,7 +118,6 @@ class _Run:
         self._precisions, self._whence = precisions, whence
         self._cancel: CancelToken = transfer.cancel
         self._models, self._files = DaemonPool(jobs, "model"), DaemonPool(jobs, "file")
-        self._locked: set[Path] = set()
 
     def run(self, models: Sequence[Model | CompositeModel]) -> list[str]:
         # By their places, as a stage may have been selected by itself as well.
@@ -141,12 +140,10 @@ class _Run:
         return self._models.submit(lambda: self._attempt(model))
 
     def _stop(self) -> None:
-        """Stop all threads, and clean up after those that are stuck in a read."""
+        """Stop all threads; what those that are stuck in a read have begun goes with the process."""
         self._cancel.set()
         self._models.close(STOP_S)
         self._files.close(STOP_S)
-        for folder in list(self._locked):
-            remove_leftovers(folder)
 
     def _attempt(self, model: Model) -> bool:
         """Download one model; returns whether that went well."""
@@ -174,7 +171,6 @@ class _Run:
         with folder_lock(folder, self._cancel) as locked:
             if locked:
                 remove_leftovers(folder)
-                self._locked.add(folder)
             self._fetch_files(model, files, folder)
             if model.postprocessing:
                 from omz.downloader.postprocessing import postprocess  # few models need it
@@ -184,7 +180,6 @@ class _Run:
                     postprocess(model, files, folder, self._cancel)
                 finally:
                     self._reporter.postprocessing_end(model.name)
-            self._locked.discard(folder)
 
     def _fetch_files(self, model: Model, files: Sequence[ModelFile], folder: Path) -> None:
         """Bring all files into ``folder``; after a failure those that have not begun are left out."""

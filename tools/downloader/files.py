@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,13 +14,11 @@ from typing import Protocol
 
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
-from omz.files import machine, private_machine
+from omz.private import age_s, is_private, remove_dead
 
 log = logging.getLogger(__name__)
 
 LOCK_NAME = ".omz.lock"
-#: What another machine has left is taken for dead after this time, in seconds.
-STALE_S = 24 * 3600
 #: A lock is taken for stale after nothing has changed in its folder for so long. Longer than any silence or pause.
 STALE_LOCK_S = 300.0
 
@@ -73,27 +70,10 @@ class Room:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the private files and folders that killed runs have left in ``folder`` or below.
-
-    Those of other machines, which no lock of ours may keep off, must be old.
-    """
-    for path in sorted(folder.rglob(".omz-*.part")):
-        maker = private_machine(path.name)
-        if maker is None or not path.exists() or (maker != machine() and age_s(path) < STALE_S):
-            continue
-        log.debug("removing %s, left over from a run that was killed", path)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def age_s(path: Path) -> float:
-    """Return the seconds since a file was written to; 0 if it has gone."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return 0.0
+    """Remove the private files and folders that dead processes have left in ``folder`` or below."""
+    for place, folders, _ in os.walk(folder):
+        folders[:] = [name for name in folders if not is_private(name)]
+        remove_dead(Path(place))
 
 
 @contextmanager

@@ -17,8 +17,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from omz.downloader import replace_worker
@@ -26,7 +26,8 @@ from omz.downloader.archives import Limits, unpack
 from omz.downloader.files import require_space
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
-from omz.files import private_path, writing
+from omz.files import writing
+from omz.private import private_folder, private_path
 from omz.zoo.model_files import ModelFile
 from omz.zoo.postprocessing import RegexReplace, UnpackArchive
 from omz.zoo.schema import Model
@@ -48,7 +49,9 @@ def postprocess(
     Raises:
         DownloadError: A step could not be done; names the file and the step. Nothing has changed in ``folder``.
     """
-    with _private_folder(folder) as results:
+    with ExitStack() as stack:
+        with writing(folder, DownloadError):
+            results = stack.enter_context(private_folder(folder))
         produce(model, files, folder, results, cancel, limits)
         _publish(results, folder)
 
@@ -78,17 +81,6 @@ def produce(
             _replace(step, source, results / step.file, cancel)
     _refuse_overwriting(model, results)
     return [path.relative_to(results).as_posix() for path in _files(results)]
-
-
-@contextmanager
-def _private_folder(folder: Path) -> Iterator[Path]:
-    path = private_path(folder)
-    try:
-        with writing(folder, DownloadError):
-            path.mkdir()
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _unpack(

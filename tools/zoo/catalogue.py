@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from omz.errors import DescriptorError
-from omz.files import private_machine
+from omz.private import is_private
 
 if TYPE_CHECKING:
     from omz.zoo.schema import CompositeModel, Model
@@ -177,7 +177,7 @@ def _find(root: Path, name: str) -> Iterable[Path]:
         raise DescriptorError(f"{root}: no such models folder. Check --models_root or {ROOT_VARIABLE}.")
     paths = (path for path in root.glob(f"**/{name}") if path.is_file())
     # What is being written, or what a killed run has left, is no model.
-    return sorted(path for path in paths if not any(map(private_machine, path.relative_to(root).parts)))
+    return sorted(path for path in paths if not any(map(is_private, path.relative_to(root).parts)))
 
 
 def _place(path: Path, root: Path) -> tuple[str, PurePosixPath, Path]:
