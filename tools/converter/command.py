@@ -15,7 +15,7 @@ from omz.command import SUCCESS, add_common_arguments, positive_number, report_f
 from omz.converter.flag_values import batch_size
 from omz.converter.model_optimizer import add_verify_arguments
 from omz.diversion import stderr_for_children
-from omz.errors import ZooError
+from omz.errors import ConversionError, ZooError
 from omz.messages import kept_short
 from omz.outgoing import describe
 from omz.parser import Parser
@@ -113,9 +113,8 @@ def _run(args: argparse.Namespace) -> int:
         if error is not None:
             if args.verbose:
                 log.error("%s", model.name, exc_info=error)
-            prefix = (
-                "" if isinstance(error, ZooError | OSError | MemoryError) else f"{type(error).__name__}: "
-            )
+            told = isinstance(error, ZooError | OSError | MemoryError)
+            prefix = "" if told else f"{type(error).__name__}: "
             print(f"{model.name}: error: {prefix}{describe(error)}", file=sys.stderr)
             failed.append(model.name)
     return report_failures(failed)
@@ -141,19 +140,17 @@ def _results(
             else:
                 yield model, None
         return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from omz.child import Death
+    from omz.workers import call_all
 
-    # Processes, as OpenVINO holds Python's lock while it builds a graph; spawned, as its threads do not survive a fork.
-    with (
-        stderr_for_children(),
-        ProcessPoolExecutor(
-            min(args.jobs, len(work)), get_context("spawn"), _start_worker, (logging.getLogger().level,)
-        ) as pool,
-    ):
-        futures = [pool.submit(convert_by_path, *call) for call in calls]
-        for (model, _), future in zip(work, futures, strict=True):
-            yield model, future.exception()
+    # Processes, as OpenVINO holds Python's lock while it builds a graph.
+    with stderr_for_children():
+        outcomes = call_all(convert_by_path, calls, args.jobs, (_start_worker, logging.getLogger().level))
+        for (model, _), outcome in zip(work, outcomes, strict=True):
+            yield (
+                model,
+                ConversionError(f"the conversion {outcome}") if isinstance(outcome, Death) else outcome,
+            )
 
 
 #: What holds until a worker ends.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +22,7 @@ from openvino.frontend import (
 from omz.converter.graph import explained, input_name
 from omz.converter.onnx.external_data import external_files
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError, located
+from omz.trial import try_out
 
 _FAILURES = (
     GeneralFailure,
@@ -33,16 +31,6 @@ _FAILURES = (
     OpConversionFailure,
     OpValidationFailure,
 )
-#: Exits with a signal if OpenVINO's reader does not survive the file; what it refuses properly is no concern of it.
-_TRIAL = """
-import sys
-from openvino.frontend import FrontEndManager
-frontend = FrontEndManager().load_by_framework("onnx")
-try:
-    frontend.convert(frontend.load(sys.argv[1], True))
-except Exception:
-    pass
-"""
 
 
 def convert(
@@ -70,8 +58,28 @@ def convert(
     Raises:
         ConversionError: Or one of its kinds: see :mod:`omz.errors`; the message starts with the file's name.
     """
-    external_files(path)
-    _try_out(path)
+    files = [path, *external_files(path)]
+    wanted = input_shapes if isinstance(input_shapes, Mapping) else tuple(input_shapes)
+    try_out(_tried, path, wanted, tuple(outputs), batch, where=path, files=files, error=ParseError)
+    return _converted(path, wanted, outputs, batch)
+
+
+def _tried(
+    path: Path,
+    input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]],
+    outputs: Sequence[str],
+    batch: int | None,
+) -> None:
+    """Do the same in another process, which this one may end, and then other models of a run would not."""
+    _converted(path, input_shapes, outputs, batch)
+
+
+def _converted(
+    path: Path,
+    input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]],
+    outputs: Sequence[str],
+    batch: int | None,
+) -> ov.Model:
     with located(str(path)), _explained():
         model = _read(path)
         if outputs:
@@ -79,21 +87,6 @@ def convert(
         _reshape(model, _wanted_shapes(model, input_shapes, batch))
         _name_nodes(model)
     return model
-
-
-def _try_out(path: Path) -> None:
-    """Read the file in another process first.
-
-    OpenVINO looks for what a node needs without looking whether it is there: a node short of an input ends the process.
-    That must not take along the other models of a run.
-    """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    words = [sys.executable, "-c", _TRIAL, str(path)]
-    done = subprocess.run(words, env=environment, capture_output=True, check=False)  # noqa: S603 - a script of ours
-    if done.returncode < 0:
-        raise ParseError(
-            f"{path}: is not a sound network in ONNX: OpenVINO's reader crashes on it. `onnx.checker` may tell why"
-        )
 
 
 def _read(path: Path) -> ov.Model:
