@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sysconfig
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,30 @@ class Attack:
         assert self.files() == before
         print(message)
         return message
+
+    def refused_each(
+        self, names: Iterable[str], *words: object, seconds: float = SECONDS, megabytes: float = MEGABYTES,
+        patience: float = PATIENCE_S,
+    ) -> dict[str, str]:  # fmt: skip
+        """Run a command on several models, each of which it must refuse, in little time and memory for all of them.
+
+        Returns:
+            What it says of each, a line or two.
+        """
+        names, before = list(names), self.files()
+        outcome = self.run(*words, patience=patience)
+        assert outcome.status == 1, f"exit status {outcome.status}: {outcome.err[-1000:]}"
+        parts = re.split(r"^(\S+): error: ", outcome.err, flags=re.MULTILINE)
+        messages = dict(zip(parts[1::2], parts[2::2], strict=True))
+        assert sorted(messages) == sorted(names), set(names) ^ set(messages)
+        assert all(
+            len(text.strip().splitlines()) <= 2 and len(text) < 4000 for text in [*messages.values()][:-1]
+        )
+        assert outcome.seconds < seconds, f"{outcome.seconds:.1f} s of the processor"
+        assert outcome.megabytes < megabytes, f"{outcome.megabytes} MB"
+        assert self.files() == before
+        print(outcome.err)
+        return messages
 
     def files(self) -> dict[str, int]:
         """Return what lies in the folder, hidden files as well: path -> size; a folder has none."""
