@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from omz.inference import opencv
 from omz.inference.addresses import scheme
 from omz.inference.images import Image
 from omz.inference.sources import Source
+from omz.outgoing import json_text
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _MAX_STEM = 230  # bytes; with a number and a suffix, file systems take 255
@@ -76,7 +76,7 @@ def write_picture(path: Path, image: Image) -> None:
 
 def write_json(target: str, report: Mapping[str, Any]) -> None:
     """Write a report as JSON to a file, or to stdout where ``target`` is ``-``."""
-    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json_text(report, indent=2) + "\n"
     write_output(target, text, InferenceError)
 
 

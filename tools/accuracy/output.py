@@ -1,15 +1,13 @@
-"""Results as JSON and CSV."""
+"""Results as JSON, which holds names exactly, and as CSV, in which spreadsheets find text and no formulas."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from omz.inference.statistics import round_to_three
+from omz.outgoing import csv_text, json_text
 
 if TYPE_CHECKING:
     from omz.accuracy.figures import Figure
@@ -131,7 +129,7 @@ def results_csv(results: Sequence[Result]) -> str:
                         *speed,
                     ]  # fmt: skip
 
-    return _csv(rows())
+    return csv_text(rows())
 
 
 def predictions_csv(results: Sequence[Result]) -> str:
@@ -160,16 +158,10 @@ def predictions_csv(results: Sequence[Result]) -> str:
                     "" if answer.score is None else f"{answer.score:.6g}", " ".join(map(str, answer.ranking)),
                 ]  # fmt: skip
 
-    return _csv(rows())
-
-
-def _csv(rows: Iterator[list[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return csv_text(rows())
 
 
 def results_json(results: Sequence[Result], failed: Sequence[str]) -> str:
     """Return all results as a JSON document, with a line for each failure."""
     content = {"results": [to_json(result) for result in results], "failed": failed}
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(content, indent=2) + "\n"

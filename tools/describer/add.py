@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 import unicodedata
@@ -16,6 +15,7 @@ from omz.converter.arguments import Arguments
 from omz.describer.network_files import NetworkFile, copy, framework_of, network_files
 from omz.describer.placing import checked_place, place
 from omz.errors import ConversionError, DescriptorError, UsageError
+from omz.outgoing import json_text
 from omz.zoo import catalogue
 from omz.zoo.pages import PAGE_FILE
 
@@ -137,7 +137,7 @@ def _texts(
     texts: dict[str, str] = {}
     stated: str | list[str] = str(labels) if _is_listed(labels) else names
     if isinstance(stated, list) and sum(len(one.encode()) for one in stated) > MAX_NAMES_BYTES:
-        texts[LABEL_FILE] = json.dumps(stated, ensure_ascii=False, indent=0) + "\n"
+        texts[LABEL_FILE] = json_text(stated, indent=0) + "\n"
         stated = LABEL_FILE
     architecture = checkpoint_architecture(arguments.input_model) if framework == "pytorch" else None
     texts[catalogue.MODEL_FILE] = descriptor(

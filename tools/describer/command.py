@@ -7,7 +7,6 @@ files of the network (or where they can be had), ``model.yml``, ``accuracy-check
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import shlex
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from omz.converter.picture_steps import add_step_arguments, steps_stated
 from omz.describer.network_files import CHECKPOINT_SUFFIXES, ONNX_SUFFIX
 from omz.errors import DescriptorError, UsageError
 from omz.files import write_output
-from omz.outgoing import printable
+from omz.outgoing import json_text, printable
 from omz.parser import Parser
 from omz.zoo import catalogue
 from omz.zoo.pages import PAGE_FILE
@@ -108,7 +107,7 @@ def _run(args: argparse.Namespace) -> int:
         dry_run=args.dry_run,
     )
     if args.json:
-        write_output(args.json, json.dumps(_as_json(added, root), indent=4) + "\n", DescriptorError)
+        write_output(args.json, json_text(_as_json(added, root), indent=4) + "\n", DescriptorError)
     if args.json == "-":
         pass
     elif args.dry_run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from omz import command
 from omz.errors import UsageError
 from omz.files import read_bounded
+from omz.outgoing import json_text
 from omz.parser import Parser
 from omz.zoo import selection
 
@@ -240,7 +240,7 @@ def _plan(
 
 
 def _tell(args: argparse.Namespace, event: dict[str, object], line: str) -> None:
-    print(json.dumps(event) if args.progress_format == "json" else line, flush=True)
+    print(json_text(event) if args.progress_format == "json" else line, flush=True)
 
 
 def _opener(args: argparse.Namespace, *, mirrors_only: bool) -> SourceOpener | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import tarfile
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +18,7 @@ from omz.downloader.pool import CancelToken
 from omz.downloader.progress import Reporter
 from omz.errors import DownloadError
 from omz.files import read_bounded, whole_file, writing
+from omz.outgoing import json_text
 from omz.zoo.catalogue import COMPOSITE_FILE, MODEL_FILE, packaged_root
 from omz.zoo.schema import CompositeModel, Model
 
@@ -66,7 +66,7 @@ def pack(
         whole_file(target, DownloadError) as out,
         tarfile.TarFile(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, copybufsize=CHUNK_BYTES) as archive,
     ):
-        content = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        content = json_text(manifest, indent=1, sort_keys=True) + "\n"
         _add_bytes(archive, MANIFEST, content.encode())
         for name in sorted(texts):
             _add_bytes(archive, f"licenses/{name}", texts[name])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omz import command
 from omz.errors import ZooError
 from omz.files import write_output
+from omz.outgoing import json_text
 from omz.parser import Parser
 from omz.zoo import selection
 
@@ -37,7 +37,7 @@ def _run(args: argparse.Namespace) -> int:
         selection.print_all(args)
         return command.SUCCESS
     described = [describe(model) for model in selection.selected_models(args)]
-    write_output(args.json, json.dumps(described, indent=4) + "\n", ZooError)
+    write_output(args.json, json_text(described, indent=4) + "\n", ZooError)
     return command.SUCCESS
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from omz.command import SUCCESS, add_common_arguments, add_json_argument, report
 from omz.errors import InferenceError, ZooError
 from omz.files import write_output
 from omz.inference.choice import add_choice_arguments, choices
-from omz.outgoing import describe, printable
+from omz.outgoing import describe, json_text, printable
 from omz.parser import Parser
 from omz.zoo import selection
 
@@ -71,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
             print(f"{choice.name}: error: {describe(error)}", file=sys.stderr)
             failed.append(choice.name)
     if args.json:
-        write_output(args.json, json.dumps([asdict(info) for info in infos], indent=4) + "\n", InferenceError)
+        write_output(args.json, json_text([asdict(info) for info in infos], indent=4) + "\n", InferenceError)
     if args.json != "-" and infos:
         print(as_text(infos))
     return report_failures(failed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +29,7 @@ from omz.errors import ZooError
 from omz.files import write_output
 from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
 from omz.inference.choice import add_choice_arguments
-from omz.outgoing import describe, printable
+from omz.outgoing import describe, json_text, printable
 from omz.parser import Parser
 from omz.quantizer.by_path import Pictures, quantize_task
 from omz.quantizer.options import (
@@ -150,7 +149,7 @@ def _run(args: argparse.Namespace) -> int:
             _report(where, result)
     if args.json:
         content = {"quantized": made, "failed": failed}
-        write_output(args.json, json.dumps(content, indent=2) + "\n", ZooError)
+        write_output(args.json, json_text(content, indent=2) + "\n", ZooError)
     return report_failures(failed)
 
 
