@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from omz.errors import UsageError, ZooError
 from omz.private import private_path
+from omz.regular_files import open_regular
 
 #: Of linux/fs.h: share the blocks of another file.
 FICLONE = 0x40049409
@@ -32,7 +33,7 @@ def read_bounded(path: Path, limit: int, what: str, error: type[ZooError]) -> by
         ZooError: An ``error``: the file cannot be read, or is larger than ``limit``.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(limit + 1)
     except OSError as reason:
         raise error(f"{path}: cannot be read: {reason.strerror}") from reason
@@ -51,7 +52,7 @@ def map_file(path: Path, error: type[ZooError]) -> mmap.mmap:
         ZooError: An ``error``: the file is missing, unreadable or empty.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
     except OSError as reason:
         raise error(f"{path}: cannot be read: {reason.strerror}") from reason

@@ -16,6 +16,7 @@ from omz.inference.addresses import scheme
 from omz.inference.images import Image
 from omz.inference.sources import Source
 from omz.outgoing import json_text
+from omz.regular_files import open_regular
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _MAX_STEM = 230  # bytes; with a number and a suffix, file systems take 255
@@ -194,7 +195,7 @@ class VideoWriter:
         if not keep:
             self._part.unlink(missing_ok=True)
             return
-        with self._part.open("rb") as file:
+        with open_regular(self._part) as file:
             os.fsync(file.fileno())
         self._part.replace(self._path)
 

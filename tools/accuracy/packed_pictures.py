@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import logging
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from omz.accuracy.places import found_below
 from omz.errors import ClassError, InferenceError
 from omz.files import writing
 from omz.inference import opencv
+from omz.regular_files import open_regular, regular_descriptor
 from omz.zoo.class_list import ClassList, by_name, normal
 
 _log = logging.getLogger(__name__)
@@ -79,11 +81,19 @@ def _write(path: Path, image: Grey) -> bool:
     cv2 = opencv.load()
     data = cv2.imencode(".png", image)[1].tobytes()
     with writing(path, InferenceError):
-        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+        if path.is_file() and path.stat().st_size == len(data) and _content(path) == data:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        # a link, which may lead anywhere, is not followed
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(regular_descriptor(path, flags), "wb") as file:
+            file.write(data)
     return True
+
+
+def _content(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
 
 
 def _places(classes: ClassList) -> Callable[[str, str], int]:
@@ -191,7 +201,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         InferenceError: It cannot be read, or is damaged.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if packed:

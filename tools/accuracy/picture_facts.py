@@ -15,6 +15,7 @@ from pathlib import Path
 
 from omz.errors import InferenceError
 from omz.inference.images import check_file
+from omz.regular_files import open_regular
 
 #: Headers beyond are not looked at; EXIF segments of 64 kB and a large colour profile fit in.
 MAX_HEADER_BYTES = 1 << 20
@@ -31,7 +32,7 @@ def picture_facts(path: Path) -> tuple[str, ...]:
     """Return which of the above a picture is; () if it is unreadable."""
     try:
         check_file(path)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(4096)
             if not head.startswith(b"\xff\xd8"):
                 return facts_of(head + file.read(MAX_BYTES))

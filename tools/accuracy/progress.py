@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from omz.errors import InferenceError
 from omz.files import writing
+from omz.regular_files import open_regular, regular_descriptor
 
 if TYPE_CHECKING:
     from omz.accuracy.datasets import Dataset
@@ -77,7 +79,9 @@ def open_progress(
         _log.info("%s: %d of %d pictures are done already", path, len(answers), len(dataset.samples))
     with writing(path, InferenceError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w", encoding="utf-8")
+        file = os.fdopen(
+            regular_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8"
+        )
     with _closing(path, file):
         with writing(path, InferenceError):
             file.write(json.dumps({"evaluation": digest}) + "\n")
@@ -104,7 +108,7 @@ def digest_of(classifier: Classifier, dataset: Dataset, prepare: Preparation, ra
     """Return a SHA-256 over all that the answers depend on."""
     whole = hashlib.sha256()
     for path in (classifier.path, classifier.path.with_suffix(".bin")):
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(FileNotFoundError), open_regular(path) as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     settings = [
         str(classifier.options),
@@ -131,10 +135,9 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 def _read(path: Path, digest: str, samples: int) -> dict[int, Kept]:
-    if not path.is_file():  # also a pipe or a device, which may have no end
-        return {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open_regular(path) as file:
+            lines = file.read().decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
     if not lines or _parsed(lines[0]) != {"evaluation": digest}:

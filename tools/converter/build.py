@@ -18,6 +18,7 @@ from omz.converter.ir import describe
 from omz.converter.outputs import OUTPUT, Meaning, meaning_of
 from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, located
+from omz.regular_files import open_regular
 from omz.version import __version__
 from omz.zoo.label_text import exact_record, label_text
 
@@ -144,7 +145,7 @@ def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

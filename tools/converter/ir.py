@@ -11,6 +11,7 @@ from pathlib import Path
 import openvino as ov
 
 from omz.errors import ConversionError
+from omz.regular_files import open_regular
 
 #: Model API's names of what an IR can say about itself.
 MODEL_INFO = "model_info"
@@ -68,7 +69,7 @@ def _text(value: object) -> str:
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         os.fsync(stream.fileno())
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from omz.converter.arguments import ALL_INPUTS, Arguments
 from omz.errors import ConversionError, UsageError
+from omz.regular_files import told_otherwise
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -205,7 +206,7 @@ def _files(files: Sequence[Path]) -> tuple[Path | None, Path]:
             raise UsageError(f"{len(files)} files; expected a prototxt and a caffemodel, or one file")
     for path in (proto, weights):
         if path is not None and not path.is_file():
-            raise ConversionError(f"{path}: no such file")
+            raise ConversionError(f"{path}: {told_otherwise(path) or 'no such file'}")
     return proto, weights
 
 

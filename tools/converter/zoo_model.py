@@ -15,6 +15,7 @@ from omz.converter.arguments import Arguments
 from omz.converter.network import CLASSIFICATION_INFO
 from omz.converter.picture_steps import record, step_flags
 from omz.errors import ConversionError, DescriptorError, located
+from omz.regular_files import told_otherwise
 from omz.zoo.catalogue import MODEL_FILE, load_model, root_flags, root_of
 from omz.zoo.labels import descriptor_labels, labels_source
 from omz.zoo.network import ModelInfo
@@ -85,9 +86,8 @@ def convert_model(
     arguments = checked_arguments(model, download_dir, output_dir, extra)
     for path in (arguments.input_proto, arguments.input_model):
         if path is not None and not path.is_file():
-            raise ConversionError(
-                f"{path}: is not there. Get it with: {download_command(model, download_dir)}"
-            )
+            why = told_otherwise(path) or "is not there"
+            raise ConversionError(f"{path}: {why}. Get it with: {download_command(model, download_dir)}")
     from omz.converter.build import build_model
     from omz.converter.ir import write_ir
 

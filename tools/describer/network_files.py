@@ -16,6 +16,7 @@ from omz.converter.arguments import Arguments
 from omz.errors import ConversionError, UsageError
 from omz.files import share_blocks
 from omz.redaction import redacted
+from omz.regular_files import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def copy(file: NetworkFile, target: Path) -> None:
         OSError: The copy cannot be written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with file.path.open("rb") as source, target.open("xb") as out:
+    with open_regular(file.path) as source, target.open("xb") as out:
         if not share_blocks(source, out):
             shutil.copyfileobj(source, out, CHUNK_BYTES)
         out.flush()
@@ -128,7 +129,7 @@ def measured(path: Path) -> tuple[int, str, str]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ConversionError(f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}")
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 sha256.update(chunk)
                 sha384.update(chunk)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from omz.regular_files import open_regular
+
 CHUNK_BYTES = 1 << 20
 XZ_MEMORY_BYTES = 256 << 20  # `xz -9` needs 65 MiB
 ZIP_DIRECTORY_BYTES = 32 << 20  # which zipfile reads into memory; 300 bytes for each member at most
@@ -76,7 +78,7 @@ class _XzReader(io.RawIOBase):
 @contextmanager
 def decompressed(path: Path, kind: str) -> Iterator[IO[bytes]]:
     """Open the tar in a file of a kind, "tar", "gztar", "bztar" or "xztar"; it can be read, and nothing else."""
-    with path.open("rb") as raw:
+    with open_regular(path) as raw:
         match kind:
             case "gztar":
                 stream: object = gzip.GzipFile(fileobj=raw)

@@ -26,6 +26,7 @@ from omz.downloader.links import MAX_LENGTH, Link, Links
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.files import writing
+from omz.regular_files import open_regular, regular_descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class _Unpacker:
         self.files: list[PurePosixPath] = []
 
     def unpack_zip(self) -> None:
-        with BoundedReads(self._archive) as raw, zipfile.ZipFile(raw) as archive:
+        with BoundedReads(regular_descriptor(self._archive)) as raw, zipfile.ZipFile(raw) as archive:
             members = archive.infolist()
             require_space(self._target.parent, sum(member.file_size for member in members))
             for member in members:
@@ -173,7 +174,7 @@ class _Unpacker:
             os.link(file, place)
         except OSError:
             require_space(place.parent, file.stat().st_size)
-            with writing(place, DownloadError), file.open("rb") as content, place.open("xb") as out:
+            with writing(place, DownloadError), open_regular(file) as content, place.open("xb") as out:
                 while chunk := content.read(CHUNK_BYTES):
                     self._count(len(chunk))
                     out.write(chunk)

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from omz.downloader.archive_members import BoundedTarInfo, Names, require_plain_member
 from omz.downloader.sources import MemberSource
 from omz.errors import DownloadError, UsageError
+from omz.regular_files import open_regular
 from omz.zoo.fields import RelativePath, Sha384
 from omz.zoo.model_files import AnySource, BundledSource, ModelFile
 from omz.zoo.schema import CompositeModel, Model
@@ -80,7 +81,7 @@ class Bundle:
         #: Offset and size by name.
         self._members: dict[str, tuple[int, int]] = {}
         try:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 self._scan(stream)
                 self._manifest = self._read_manifest(stream)
         # tarfile raises ValueError and RecursionError on some headers.

@@ -26,6 +26,7 @@ from omz.errors import DownloadError
 from omz.files import share_blocks, writing
 from omz.outgoing import describe
 from omz.private import STALE_S, is_private, private_path
+from omz.regular_files import open_regular
 from omz.zoo.model_files import ModelFile
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Cache:
                     _link_or_copy(stream, entry, private, cancel)
             if not problem:
                 # Of what has come out, not of the entry: that may have changed meanwhile, or the copy gone wrong.
-                with private.open("rb") as stream:
+                with open_regular(private) as stream:
                     problem = _digested(stream, file, cancel, progress).mismatch(file)
             if not problem:
                 with writing(target, DownloadError):
@@ -111,7 +112,7 @@ class Cache:
         try:
             staged.parent.mkdir(parents=True, exist_ok=True)
             self._remove_stale(staged.parent)
-            with source.open("rb") as stream:
+            with open_regular(source) as stream:
                 _link_or_copy(stream, source, staged, cancel)
             target.parent.mkdir(exist_ok=True)
             staged.replace(target)  # does nothing if both are one file already
@@ -147,7 +148,7 @@ def _opened(entry: Path) -> BinaryIO:
     """Open an entry; a pipe or a device with such a name is none."""
     if not entry.is_file():
         raise FileNotFoundError(entry)
-    return entry.open("rb")
+    return open_regular(entry)
 
 
 def _size_problem(stream: BinaryIO, file: ModelFile) -> str | None:

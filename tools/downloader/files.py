@@ -15,6 +15,7 @@ from typing import Protocol
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
 from omz.private import age_s, is_private, remove_dead
+from omz.regular_files import regular_descriptor
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def folder_lock(folder: Path, cancel: CancelToken) -> Iterator[bool]:
 def keeps_off(path: Path) -> bool:
     """Tell whether the lock that somebody holds on ``path`` refuses a second one, as not all file systems do."""
     try:
-        second = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        second = regular_descriptor(path, os.O_RDWR)
     except OSError:
         return False
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from omz.downloader.pool import CancelToken
+from omz.regular_files import open_regular
 from omz.zoo.model_files import ModelFile
 
 CHUNK_BYTES = 1 << 20
@@ -115,7 +116,7 @@ def is_whole(path: Path, file: ModelFile, cancel: CancelToken) -> bool:
     if not path.is_file() or file.size not in (None, path.stat().st_size):
         return False
     digester = Digester(digest.algorithm for digest in file.digests)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             cancel.check()
             digester.update(chunk)

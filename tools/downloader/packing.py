@@ -19,6 +19,7 @@ from omz.downloader.progress import Reporter
 from omz.errors import DownloadError
 from omz.files import read_bounded, whole_file, writing
 from omz.outgoing import json_text
+from omz.regular_files import open_regular
 from omz.zoo.catalogue import COMPOSITE_FILE, MODEL_FILE, packaged_root
 from omz.zoo.schema import CompositeModel, Model
 
@@ -100,7 +101,7 @@ def _packed(
     entries = []
     for name, path in originals.items():
         digester = Digester([CACHE_ALGORITHM])
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 cancel.check()
                 digester.update(chunk)
@@ -192,7 +193,7 @@ def _add_file(
     successful = False
     reporter.file_begin(model.name, file.name, file.size)
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = _Watched(stream, model.name, file.name, reporter, cancel)
             info = _member(f"files/{model.subdirectory}/{file.name}", file.size)
             archive.addfile(info, content)  # type: ignore[arg-type]  # only its `read` is used

@@ -21,6 +21,7 @@ from omz.downloader.web import (
     Stream,
     Web,
 )
+from omz.regular_files import open_regular
 from omz.zoo.model_files import AnySource, BundledSource, GoogleDriveSource, HttpSource, HuggingFaceSource
 
 
@@ -135,13 +136,13 @@ class SourceOpener:
 @contextmanager
 def local(path: Path) -> Iterator[Stream]:
     """Open a file of this machine as a stream."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         yield Stream(iter(lambda: stream.read(CHUNK_BYTES), b""), path.stat().st_size)
 
 
 @contextmanager
 def _member(source: MemberSource) -> Iterator[Stream]:
-    with source.archive.open("rb") as stream:
+    with open_regular(source.archive) as stream:
         stream.seek(source.offset)
         yield Stream(_portions(stream, source.size), source.size)
 

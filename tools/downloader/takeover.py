@@ -11,11 +11,9 @@ Taking one over is a matter of renaming, which only one process can do, whatever
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
-import stat
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from hashlib import sha256
@@ -24,6 +22,7 @@ from pathlib import Path
 from omz.downloader.files import keeps_off, take_lock
 from omz.downloader.partial_state import State, held_by, is_of_this_boot, state_of
 from omz.private import STALE_S, age_s, machine
+from omz.regular_files import regular_descriptor
 
 
 def held_bytes(target: Path) -> int | None:
@@ -92,7 +91,7 @@ def is_free(resting: Path) -> bool:
 
 
 def _read_state(path: Path) -> State | None:
-    with suppress(OSError), open(_opened(path, os.O_RDONLY), "rb") as stream:
+    with suppress(OSError), os.fdopen(_opened(path, os.O_RDONLY), "rb") as stream:
         return state_of(stream.fileno())
     return None
 
@@ -103,13 +102,7 @@ def _opened(path: Path, mode: int) -> int:
     Raises:
         OSError: There is none, or none that we may open so.
     """
-    descriptor = os.open(
-        path, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    )  # a pipe would keep us waiting
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "is no regular file", str(path))
-    return descriptor
+    return regular_descriptor(path, mode | os.O_NOFOLLOW)
 
 
 def _stem(target: Path) -> str:

@@ -14,6 +14,7 @@ from omz.inference import opencv
 from omz.inference.reduction import Enough
 from omz.inference.signatures import START_BYTES, starts_picture
 from omz.inference.stated_size import check_size
+from omz.regular_files import open_regular
 
 Image = NDArray[np.uint8]  # (height, width, 3), BGR; (height, width) grey; (height, width, 4) BGR and alpha
 
@@ -33,7 +34,7 @@ def is_picture(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES:
         return True
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return starts_picture(stream.read(START_BYTES))
     except OSError:
         return False
@@ -84,7 +85,8 @@ def read_image(path: Path, channels: int = 3, enough: Enough | None = None) -> I
     if size > MAX_FILE_BYTES:
         raise InferenceError(f"{path}: {size} bytes; pictures of up to {MAX_FILE_BYTES} bytes are read")
     try:
-        data = np.fromfile(path, np.uint8)
+        with open_regular(path) as file:
+            data = np.fromfile(file, np.uint8)
     except OSError as error:
         raise InferenceError(f"{path}: {error.strerror or error}") from error
     if not data.size:

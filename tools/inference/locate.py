@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from omz.errors import InferenceError, UsageError
 from omz.files import read_bounded
 from omz.outgoing import printable
+from omz.regular_files import open_regular, told_otherwise
 from omz.suggestions import did_you_mean, files_near
 from omz.zoo import catalogue
 
@@ -118,10 +119,10 @@ def find_network(
         if irs := _irs_in_tree(tree, path.name, root):
             model = catalogue.find_model(path.name, root) if known_to_zoo else None
             return _chosen(path.name, irs, precisions, model)
-        if not path.is_dir() or path.name in ("", ".."):
+        if not path.exists() or path.name in ("", ".."):
             raise InferenceError(_unknown_name(path.name, tree, root))
     if not path.is_dir():
-        raise InferenceError(f"{path}: no such file.{files_near(path)}")
+        raise InferenceError(f"{path}: {told_otherwise(path) or f'no such file.{files_near(path)}'}")
     return _of_files(_irs_in_folder(path), precisions, root, path, known_to_zoo=known_to_zoo)
 
 
@@ -303,7 +304,7 @@ def _converted(tree: Path) -> Iterator[Path]:
 
 def _is_ir(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return b"<net" in file.read(4096)
     except OSError:
         return False

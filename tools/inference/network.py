@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from omz.converter.ir import PROVENANCE
 from omz.errors import InferenceError, located
+from omz.regular_files import open_regular
 from omz.zoo.label_files.entries import check_characters
 from omz.zoo.label_text import names_of
 
@@ -44,15 +45,24 @@ def read_network(core: ov.Core, path: Path) -> ov.Model:
     weights = path.with_suffix(".bin")
     if path.suffix == ".xml":
         # looked at before OpenVINO does: its other frontends write to stderr about what is no XML at all
-        with path.open("rb") as file:
-            if b"<net" not in file.read(4096):
-                raise InferenceError(f"{path}: is no OpenVINO IR, or damaged. Convert the model again.")
-        if not weights.is_file():
+        if b"<net" not in _start(path):
+            raise InferenceError(f"{path}: is no OpenVINO IR, or damaged. Convert the model again.")
+        if not weights.exists():
             raise InferenceError(
                 f"{weights}: missing; an IR is a pair of .xml and .bin. Convert the model again."
             )
+        _start(weights)
     with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
         return core.read_model(path)
+
+
+def _start(path: Path) -> bytes:
+    """Return the first bytes of a file that OpenVINO is about to open by its name."""
+    try:
+        with open_regular(path) as file:
+            return file.read(4096)
+    except OSError as reason:
+        raise InferenceError(f"{path}: cannot be read: {reason.strerror}") from reason
 
 
 def told(network: ov.Model, key: str, section: str = "model_info") -> str:

@@ -19,6 +19,7 @@ from omz.inference.reduction import Enough
 from omz.inference.signatures import START_BYTES, is_text, starts_playlist
 from omz.inference.time_limit import within
 from omz.redaction import redacted
+from omz.regular_files import open_regular
 
 if TYPE_CHECKING:
     import cv2
@@ -63,7 +64,7 @@ def check_video_file(path: Path) -> None:
         InferenceError: It is text, or a playlist: that names other files and addresses, and they would be opened, too.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             start = stream.read(START_BYTES)
     except OSError as error:
         raise InferenceError(f"{shown(path)}: cannot be read: {error.strerror}") from error

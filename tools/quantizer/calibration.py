@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from omz.errors import InferenceError, ZooError
 from omz.outgoing import describe
+from omz.regular_files import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def digest(samples: Iterable[Sample]) -> str:
     """Return the SHA-256 of the pictures' own ones, in their order: which pictures they were, wherever they lie."""
     total = hashlib.sha256()
     for sample in samples:
-        with sample.path.open("rb") as stream:
+        with open_regular(sample.path) as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()
 

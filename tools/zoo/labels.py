@@ -20,6 +20,7 @@ from pathlib import Path
 
 from omz.errors import DescriptorError
 from omz.outgoing import printable
+from omz.regular_files import told_otherwise
 from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
 from omz.zoo.label_files.entries import Entry, clean
@@ -54,7 +55,7 @@ def read_labels(source: str | Path) -> list[Label]:
         return _of_descriptor(path) if path.name == catalogue.MODEL_FILE else parse_labels(path)
     if path.name == str(source) and not path.suffix:
         return load_labels(path.name)
-    why = (
+    why = told_otherwise(path) or (
         "is no file"
         if path.exists()
         else f"no such label file.{did_you_mean(path.stem, known_lists(), count=2)}"

@@ -14,12 +14,14 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz import command
 from omz.errors import DescriptorError
 from omz.files import whole_file
 from omz.parser import Parser
+from omz.regular_files import open_regular
 from omz.zoo import selection
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
             log.error("%s", error)
             failed.append(model.name)
             continue
-        there = path.read_bytes() if path.is_file() else None
+        there = _content(path) if path.is_file() else None
         if there == content:
             continue
         if there is not None and MARK.encode() not in there and not _is_ours(model):
@@ -78,6 +80,11 @@ def _run(args: argparse.Namespace) -> int:
             with whole_file(path, DescriptorError) as stream:
                 stream.write(content)
     return command.report_failures(failed)
+
+
+def _content(path: Path) -> bytes:
+    with open_regular(path) as stream:
+        return stream.read()
 
 
 def _is_ours(model: Model | CompositeModel) -> bool:
