@@ -20,7 +20,7 @@ from openvino.frontend import (
 )
 
 from omz.converter.graph import explained, input_name
-from omz.converter.onnx.external_data import external_files
+from omz.converter.onnx.snapshot import snapshot
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError, located
 from omz.trial import try_out
 
@@ -58,30 +58,34 @@ def convert(
     Raises:
         ConversionError: Or one of its kinds: see :mod:`omz.errors`; the message starts with the file's name.
     """
-    files = [path, *external_files(path)]
     wanted = input_shapes if isinstance(input_shapes, Mapping) else tuple(input_shapes)
-    try_out(_tried, path, wanted, tuple(outputs), batch, where=path, files=files, error=ParseError)
-    return _converted(path, wanted, outputs, batch)
+    ends = tuple(outputs)
+    with snapshot(path) as checked:
+        files = [checked.path, *checked.data]
+        try_out(_tried, checked.path, path, wanted, ends, batch, where=path, files=files, error=ParseError)
+        return _converted(checked.path, path, wanted, ends, batch)
 
 
 def _tried(
+    checked: Path,
     path: Path,
     input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]],
     outputs: Sequence[str],
     batch: int | None,
 ) -> None:
     """Do the same in another process, which this one may end, and then other models of a run would not."""
-    _converted(path, input_shapes, outputs, batch)
+    _converted(checked, path, input_shapes, outputs, batch)
 
 
 def _converted(
+    checked: Path,
     path: Path,
     input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]],
     outputs: Sequence[str],
     batch: int | None,
 ) -> ov.Model:
     with located(str(path)), _explained():
-        model = _read(path)
+        model = _read(checked)
         if outputs:
             model = _ended_at(model, outputs)
         _reshape(model, _wanted_shapes(model, input_shapes, batch))
