@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from omz.demos.common.video_writer import CODECS, VideoWriter, refuse_overwriting
 from omz.errors import InferenceError, UsageError
-from omz.files import write_output, write_whole
+from omz.files import check_writable, write_output, write_whole
 from omz.inference import opencv
 from omz.inference.addresses import scheme
 from omz.inference.images import Image
 from omz.inference.sources import Source
 from omz.outgoing import json_text
-from omz.regular_files import open_regular
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _MAX_STEM = 230  # bytes; with a number and a suffix, file systems take 255
-CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "MJPG"}
 
 
 class Writer(Protocol):
@@ -46,6 +45,7 @@ def open_writer(output: str | Path, source: Source) -> Writer:
     if path.is_dir() or str(output).endswith("/") or not suffix:
         return FolderWriter(path)
     if suffix in CODECS:
+        check_writable(path, "-o")
         return VideoWriter(path, source.fps or 2.0)
     if suffix not in PICTURE_SUFFIXES:
         known = ", ".join((*PICTURE_SUFFIXES, *CODECS))
@@ -56,6 +56,7 @@ def open_writer(output: str | Path, source: Source) -> Writer:
         raise UsageError(
             f"-o {output}: many pictures do not fit into one; give a folder, out_%04d{suffix} or a video"
         )
+    check_writable(path, "-o")
     return PictureWriter(path)
 
 
@@ -89,7 +90,7 @@ class PictureWriter:
 
     def write(self, image: Image, source: str) -> None:
         """Write the picture."""
-        _refuse_overwriting(self._path, source)
+        refuse_overwriting(self._path, source)
         write_picture(self._path, image)
 
     def close(self, *, keep: bool = True) -> None:
@@ -106,7 +107,7 @@ class PatternWriter:
         """Write the next picture."""
         before, width, after = re.split(r"%0?(\d*)d", self._path.name, maxsplit=1)
         path = self._path.with_name(f"{before}{self._count:0{min(int(width or 1), 9)}d}{after}")
-        _refuse_overwriting(path, source)
+        refuse_overwriting(path, source)
         write_picture(path, image)
         self._count += 1
 
@@ -128,7 +129,7 @@ class FolderWriter:
             self._numbers[stem] = self._numbers.get(stem, 0) + 1
             unique = f"{stem}_{self._numbers[stem]:06d}{suffix}"
         self._used.add(unique)
-        _refuse_overwriting(self._folder / unique, source)
+        refuse_overwriting(self._folder / unique, source)
         write_picture(self._folder / unique, image)
 
     def close(self, *, keep: bool = True) -> None:
@@ -152,54 +153,3 @@ def split_name(source: str) -> tuple[str, str]:
     while len(os.fsencode(stem)) > _MAX_STEM:
         stem = stem[:-1]
     return stem, suffix if suffix in PICTURE_SUFFIXES else ".png"
-
-
-class VideoWriter:
-    """A video; frames of another size than the first are resized to it."""
-
-    def __init__(self, path: Path, fps: float) -> None:
-        self._path, self._fps = path, fps
-        self._part = path.with_name(
-            f".{path.stem}.part{path.suffix}"
-        )  # OpenCV chooses the container by the suffix
-        self._writer: Any = None
-        self._size = (0, 0)
-
-    def write(self, image: Image, source: str) -> None:
-        """Append a frame.
-
-        Raises:
-            InferenceError: The file cannot be made.
-        """
-        cv2 = opencv.load()
-        if self._writer is None:
-            _refuse_overwriting(self._path, source)
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            height, width = image.shape[:2]
-            self._size = (width - width % 2, height - height % 2)  # many players need even sizes
-            codec = cv2.VideoWriter_fourcc(*CODECS[self._path.suffix.lower()])
-            self._writer = cv2.VideoWriter(str(self._part), codec, self._fps, self._size)
-            if not self._writer.isOpened():
-                self.close(keep=False)
-                raise InferenceError(f"{self._path}: cannot be written as a video")
-        if (image.shape[1], image.shape[0]) != self._size:
-            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
-        self._writer.write(image)
-
-    def close(self, *, keep: bool = True) -> None:
-        """Finish the file and give it its name."""
-        if self._writer is None:
-            return
-        self._writer.release()
-        self._writer = None
-        if not keep:
-            self._part.unlink(missing_ok=True)
-            return
-        with open_regular(self._part) as file:
-            os.fsync(file.fileno())
-        self._part.replace(self._path)
-
-
-def _refuse_overwriting(path: Path, source: str) -> None:
-    if not scheme(source) and path.exists() and Path(source).exists() and path.samefile(source):
-        raise InferenceError(f"{path}: is the input; choose another -o")
