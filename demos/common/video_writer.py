@@ -95,7 +95,7 @@ class VideoWriter:
 
     def _check(self) -> None:
         """Check that all frames are there, and are decoded again."""
-        with self._part.open("rb") as file:
+        with self._part.open("ab") as file:
             os.fsync(file.fileno())
         finished, there = is_finished(self._part), 0
         if finished:
@@ -116,7 +116,8 @@ class VideoWriter:
         Raises:
             InferenceError: The disk takes no more; says why.
         """
-        with writing(self._path, InferenceError), self._part.open("rb+") as file:
+        # "ab", as OpenCV removes a file that it could not begin
+        with writing(self._path, InferenceError), self._part.open("ab") as file:
             os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
 
     def _check_room(self) -> None:
