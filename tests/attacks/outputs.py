@@ -41,14 +41,12 @@ class Case:
         words: The command; ``{in}`` stands for the folder of the inputs, ``{out}`` for that on the full disk.
         varying: Patterns of outputs that are not the same bytes each time: they hold times or random numbers.
         start: A folder of the inputs that is on the disk before.
-        slow: Takes more than a second or two.
         reference: What it writes on a disk with room; see :func:`learn`.
     """
 
     words: str
     varying: tuple[str, ...] = ()
     start: str = ""
-    slow: bool = False
     reference: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -79,12 +77,13 @@ CASES = {
     ),
     "report": Case(
         f"omz report {IR} -m {{in}}/ir --precisions FP16 -time 0.02 --subsample 20 --quiet -o {{out}}/r.html",
-        ("r.html",), slow=True,
+        ("r.html",),
     ),
     "pages": Case("omz pages --name squeezenet1.0,squeezenet1.1,alexnet --models_root {out}/zoo --quiet", start="zoo"),
     "add": Case(
-        "omz add --name net --models_root {out}/mine -m {in}/net.onnx --output prob --quiet --json {out}/added.json",
-        slow=True,
+        "omz add --name net --force --models_root {out}/mine -m {in}/net.onnx --output prob --quiet "
+        "--json {out}/added.json",
+
     ),
     "caffe2ir": Case(
         f"caffe2ir -m {MODELS}/samples/{SAMPLE}/{SAMPLE}.caffemodel -d {MODELS}/samples/{SAMPLE}/{SAMPLE}.prototxt "
@@ -94,7 +93,7 @@ CASES = {
     "convert": Case(f"omz_converter {IR} -d {{in}}/files -o {{out}}/ir --quiet"),
     "quantize": Case(
         f"omz_quantizer {IR} --model_dir {{in}}/ir -o {{out}}/ir --precisions FP16-INT8 --subset_size 4 --quiet "
-        "--json {out}/q.json", ("q.json",), slow=True,
+        "--json {out}/q.json", ("q.json",),
     ),
     "bundled files": Case(f"omz_downloader {IR} -o {{out}}/files --quiet"),
     "download": Case("omz_downloader --name net --models_root {in}/far -o {out}/files --quiet"),
@@ -106,7 +105,7 @@ CASES = {
     "info": Case(f"omz info {IR} --model_dir {{in}}/ir --precisions FP16 --json {{out}}/i.json --quiet"),
     "dump": Case("omz_info_dumper --all --json {out}/d.json"),
     "quickstart": Case(
-        "omz quickstart -o {out}/q -time 0.02", ("report.html", "classified.png", "*-INT8/*"), slow=True
+        "omz quickstart -o {out}/q -time 0.02", ("report.html", "classified.png", "*-INT8/*")
     ),
 }  # fmt: skip
 

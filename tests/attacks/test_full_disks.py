@@ -33,8 +33,9 @@ def known(case: Case, inputs: Path, folder: Path) -> int:
     return sum(map(len, case.reference.values()))
 
 
+QUICK = ("video.avi", "one picture", "caffe2ir", "download")
 CHECKED = [
-    pytest.param(name, marks=[pytest.mark.slow] if case.slow else [], id=name) for name, case in CASES.items()
+    pytest.param(name, marks=[pytest.mark.slow] if name not in QUICK else [], id=name) for name in CASES
 ]
 
 
