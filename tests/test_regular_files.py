@@ -42,6 +42,7 @@ OTHERWISE = {
     "tools/inference/video_sources.py": "looked at just before; or no file",
     "tools/quantizer/backend.py": "what was just written",
     "tools/report/html.py": "a file of the package",
+    "demos/common/video_writer.py": "what was just written",
 }
 #: Opens a file by its name; of ``open`` alone it depends on the mode.
 OPENERS = {
