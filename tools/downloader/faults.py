@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from omz.downloader.pages import plain, title
 from omz.errors import DownloadError
+from omz.web.patience import AnswerError
 
 #: What http.client says of a CONNECT that failed, as it stands within the messages of urllib3.
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b ?([^'\")]*)")
@@ -58,6 +59,8 @@ def network_faults() -> Iterator[None]:
 
     try:
         yield
+    except AnswerError as error:
+        raise SourceError(str(error), retry=True) from error
     except (high.SSLError, low.SSLError) as error:
         about_certificates = any(map(_is_about_certificates, _chain(error)))
         answer = f"secure connection failed: {_root_cause(error)}"

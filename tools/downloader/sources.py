@@ -47,7 +47,7 @@ class SourceOpener:
     Args:
         google_drive_url: Where files on Google Drive are asked for.
         connect_timeout_s: Longest wait for a connection, in seconds.
-        read_timeout_s: Longest silence of a server, in seconds.
+        read_timeout_s: Longest time without progress of the file, in seconds.
         headers: Sent to the hosts of plain addresses.
         mirrors_only: Send ``headers`` to mirrors only, and to no host that a descriptor names.
         rate: Of all that comes over the network; None: as it comes.

@@ -160,6 +160,8 @@ class Transfer:
                 kind = WrongFileError if receiver.length_stated else SourceError
                 raise kind(f"is not the file that was promised: {problem}", retry=True)
             except SourceError as fault:
+                if partial.origin is not None and not partial.missing:
+                    continue  # it is all there, whatever the server did behind it
                 if partial.held >= furthest + PROGRESS_BYTES:
                     failed, furthest = 0, partial.held
                 failed += 1

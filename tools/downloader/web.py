@@ -16,12 +16,16 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 from omz.downloader.faults import PageError, RangeRefusedError, SourceError, is_temporary, network_faults
 from omz.downloader.pages import beginning, peek, plain
 from omz.downloader.rate import RateLimit
-from omz.version import __version__
+from omz.web.content import CODINGS, pieces
+from omz.web.patience import Patience
 
 if TYPE_CHECKING:
     import requests
 
-#: The read time-out is the longest silence: a server may be slow, but must send something within it.
+    from omz.web.client import Session
+
+#: The read time-out is the longest time without progress of the file, redirects and all: a server may be slow, but must
+#: send something of the file within it.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 30.0
 MAX_REDIRECTS = 10
 #: The most that is taken from a connection at once; what has arrived is taken without waiting for more.
@@ -33,7 +37,6 @@ LONGEST_WAIT_S = 600.0
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _SENDABLE = re.compile("[!-~](?:[ -~]{0,198}[!-~])?")
-_GZIP = {"gzip", "x-gzip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Web:
 
     Args:
         connect_timeout_s: Longest wait for a connection, in seconds.
-        read_timeout_s: Longest silence of a server, in seconds.
+        read_timeout_s: Longest time without progress of the file, in seconds.
         rate: Of all that arrives; None: as it comes.
     """
 
@@ -129,7 +132,7 @@ class Web:
         read_timeout_s: float = READ_TIMEOUT_S,
         rate: RateLimit | None = None,
     ) -> None:
-        self._timeouts = (connect_timeout_s, read_timeout_s)
+        self._connect_timeout_s, self._read_timeout_s = connect_timeout_s, read_timeout_s
         self._rate = rate
         self._local = threading.local()
         #: Servers that ask for more patience than we have, with their answers.
@@ -159,61 +162,70 @@ class Web:
             RangeRefusedError: The server answered with something that is neither the range nor the file.
             SourceError: There is no file; also raised while the stream is read.
         """
+        patience = Patience(self._read_timeout_s)
         with network_faults():
-            response = self._follow(url, headers or {}, wanted.headers if wanted else {})
+            response = self._follow(url, headers or {}, wanted.headers if wanted else {}, patience)
+        patience.begin()
         with response:
             with network_faults():
                 if response.status_code == 206:
-                    stream = self._part(response, wanted)
+                    stream = self._part(response, wanted, patience)
                 else:
-                    stream = self._whole(response, expected, text_may_be_called_html)
+                    stream = self._whole(response, expected, text_may_be_called_html, patience)
             yield stream
 
-    def _part(self, response: requests.Response, wanted: Range | None) -> Stream:
+    def _part(self, response: requests.Response, wanted: Range | None, patience: Patience) -> Stream:
         total = _required_range(response, wanted)
-        return Stream(_chunks(response, self._rate, packed=False), total, _version(response), part=True)
+        return Stream(_chunks(response, patience, self._rate), total, _version(response), part=True)
 
     def _whole(
-        self, response: requests.Response, expected: Expected, text_may_be_called_html: bool
+        self,
+        response: requests.Response,
+        expected: Expected,
+        text_may_be_called_html: bool,
+        patience: Patience,
     ) -> Stream:
         length, encoding = _length(response), _encoding(response)
         # Some servers call an archive what it was packed with; the promised size tells that from a packed answer.
-        packed = bool(encoding) and not (encoding in _GZIP and length is not None and length == expected.size)
+        packed = bool(encoding) and not (length is not None and length == expected.size)
+        if packed and encoding not in CODINGS:
+            raise SourceError(f"sent the file packed as {plain(encoding)!r}, which was not asked for")
         framed = length is not None or _is_chunked(response)
-        chunks = _chunks(response, self._rate, packed=packed)
+        chunks = _chunks(response, patience, self._rate, encoding if packed else "")
         if not expected.is_page:
             called_html = "html" in response.headers.get("Content-Type", "").lower()
             start, is_page = peek(chunks, called_html=called_html)
             if is_page or (called_html and not text_may_be_called_html):
+                patience.no_file()
                 raise PageError(beginning(start, chunks), response.url)
             chunks = chain([start], chunks)
         return Stream(chunks, None if packed else length, _version(response), framed=framed)
 
     @property
-    def _session(self) -> requests.Session:
-        import requests
-
+    def _session(self) -> Session:
         if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.headers["User-Agent"] = f"omz-toolkit/{__version__}"
-            # What is hashed is the file, not a server's idea of how to pack it.
-            self._local.session.headers["Accept-Encoding"] = "identity"
-        session: requests.Session = self._local.session
+            from omz.web.client import Session
+
+            self._local.session = Session()
+        session: Session = self._local.session
         return session
 
-    def _follow(self, url: str, own: Mapping[str, str], common: Mapping[str, str]) -> requests.Response:
+    def _follow(
+        self, url: str, own: Mapping[str, str], common: Mapping[str, str], patience: Patience
+    ) -> requests.Response:
         """Ask for ``url`` and follow redirects, but never from https to http; ``own`` headers stay with the origin."""
+        from omz.web.client import redirect_target
+
         first, login = _origin(url), _login(url)
         for _ in range(MAX_REDIRECTS + 1):
             self._require_patience(url)
             at_home = _origin(url) == first
             headers = {**(own if at_home else {}), **common}
             stated = "authorization" in map(str.lower, headers)
-            response = self._session.get(
+            response = self._session.ask(
                 _without_login(url),  # or it would be in the messages of other libraries
-                stream=True,
-                allow_redirects=False,
-                timeout=self._timeouts,
+                patience,
+                self._connect_timeout_s,
                 headers=headers,
                 # Without one, requests takes what .netrc has for the host, even over a header.
                 auth=_as_stated if stated else _login(url) or (login if at_home else None),
@@ -221,7 +233,7 @@ class Web:
             if not response.is_redirect:
                 break
             response.close()
-            target = urljoin(url, self._session.get_redirect_target(response) or "")
+            target = urljoin(url, redirect_target(response) or "")
             if urlsplit(target).scheme not in {"https", urlsplit(url).scheme}:
                 raise SourceError(f"redirects to {plain(target)}, which is less safe than where we came from")
             url = target
@@ -340,10 +352,12 @@ def _version(response: requests.Response) -> Version:
     return Version(etag if strong else None, modified if dated else None)
 
 
-def _chunks(response: requests.Response, rate: RateLimit | None, *, packed: bool) -> Iterator[bytes]:
+def _chunks(
+    response: requests.Response, patience: Patience, rate: RateLimit | None, coding: str = ""
+) -> Iterator[bytes]:
     portion = min(CHUNK_BYTES, rate.portion) if rate else CHUNK_BYTES
     with network_faults():
-        while chunk := response.raw.read1(portion, decode_content=packed):
+        for piece in pieces(response, patience, portion, coding):
             if rate:
-                rate.take(len(chunk))
-            yield chunk
+                rate.take(len(piece))
+            yield piece

@@ -23,10 +23,13 @@ from omz.inference.signatures import (
 from omz.inference.time_limit import within
 from omz.outgoing import printable, shortened
 from omz.redaction import redacted
-from omz.version import __version__
+from omz.web.content import CODINGS, pieces
+from omz.web.patience import AnswerError, Patience
 
 if TYPE_CHECKING:
     import requests
+
+    from omz.web.client import Session
 
 #: For a connection; between two pieces of an answer; for a picture as a whole.
 CONNECT_SECONDS, SILENCE_SECONDS, TOTAL_SECONDS = 10.0, 10.0, 60.0
@@ -51,26 +54,32 @@ def fetch(address: str) -> bytes:
         InferenceError: There is nothing, or not in time, or a page, or too much.
     """
     where = shown(address)
-    deadline = time.monotonic() + TOTAL_SECONDS
     try:
-        return within(TOTAL_SECONDS, lambda: _fetch(address, where, deadline))
+        return within(TOTAL_SECONDS, lambda: _fetch(address, where))
     except TimeoutError:
         raise InferenceError(f"{where}: not there within {TOTAL_SECONDS:g} s") from None
 
 
-def _fetch(address: str, where: str, deadline: float) -> bytes:
-    with _faults(where), _open(address, where) as response:
+def _fetch(address: str, where: str) -> bytes:
+    patience = Patience(2 * TOTAL_SECONDS, SILENCE_SECONDS)  # nobody waits for the end of it
+    deadline = time.monotonic() + TOTAL_SECONDS
+    with _faults(where), _open(address, where, patience) as response:
         said = _words(response.headers.get("Content-Type", "").partition(";")[0].lower())
         if said.startswith(("video/", "multipart/")):  # may begin as a picture does, and have no end
             raise NoPictureError(f"{where}: no picture, but {said}; a video is given alone")
+        coding = response.headers.get("Content-Encoding", "").strip().lower()
+        if coding not in ("", "identity", *CODINGS):
+            raise InferenceError(f"{where}: packed as {_words(coding)!r}, which was not asked for")
         content = bytearray()
-        pieces = _pieces(response, deadline)
-        for piece in pieces:
+        arriving = pieces(response, patience, _CHUNK_BYTES, coding if coding in CODINGS else "")
+        for piece in arriving:
             content += piece
             if len(content) >= START_BYTES:
                 break
         _check_start(bytes(content[:START_BYTES]), said, where)
-        for piece in pieces:
+        for piece in arriving:
+            if time.monotonic() > deadline:
+                raise TimeoutError
             content += piece
             if len(content) > MAX_FILE_BYTES:
                 raise InferenceError(f"{where}: more than {MAX_FILE_BYTES} bytes, which is all that is read")
@@ -93,24 +102,16 @@ def _check_start(start: bytes, said: str, where: str) -> None:
     raise NoPictureError(f"{where}: no picture ({kind}); a video is given alone")
 
 
-def _pieces(response: requests.Response, deadline: float) -> Iterator[bytes]:
-    while piece := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-        yield piece
-        if time.monotonic() > deadline:
-            raise TimeoutError
-
-
 @contextmanager
-def _open(address: str, where: str) -> Iterator[requests.Response]:
+def _open(address: str, where: str, patience: Patience) -> Iterator[requests.Response]:
     """Ask for an address and follow redirects, but never from https to http; bodies of redirects are not read."""
-    session = _session()
+    from omz.web.client import redirect_target
+
     url = address
     for _ in range(MAX_REDIRECTS + 1):
-        with session.get(
-            url, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, SILENCE_SECONDS)
-        ) as response:
+        with _session().ask(url, patience, CONNECT_SECONDS) as response:
             try:
-                target = _target(response)
+                target = redirect_target(response)
             except UnicodeError as error:
                 raise InferenceError(f"{where}: redirects to what is no address") from error
             if target is None:
@@ -129,32 +130,15 @@ def _open(address: str, where: str) -> Iterator[requests.Response]:
     raise InferenceError(f"{where}: redirects more than {MAX_REDIRECTS} times")
 
 
-def _target(response: requests.Response) -> str | None:
-    """Return where an answer redirects to, None if it does not."""
-    import requests
-
-    return requests.Session.get_redirect_target(_session(), response)
-
-
 @cache
-def _session() -> requests.Session:
+def _session() -> Session:
     """Return the session of all threads: its pools of connections may be shared, and it takes no cookies."""
     from http.cookiejar import DefaultCookiePolicy
 
-    import requests
-    from requests.adapters import HTTPAdapter
+    from omz.web.client import Session
 
-    class Session(requests.Session):
-        def get_redirect_target(self, resp: requests.Response) -> str | None:
-            """Hide redirects from requests, which would read their bodies, however large, before we see them."""
-            return None
-
-    session = Session()
-    session.headers["User-Agent"] = f"omz-toolkit/{__version__}"
-    session.headers["Accept-Encoding"] = "identity"
+    session = Session(_CONNECTIONS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
     return session
 
 
@@ -166,6 +150,8 @@ def _faults(where: str) -> Iterator[None]:
 
     try:
         yield
+    except AnswerError as error:
+        raise InferenceError(f"{where}: the server {error}") from error
     except (high.SSLError, low.SSLError) as error:
         raise InferenceError(f"{where}: secure connection failed: {_cause(error)}") from error
     except (high.ReadTimeout, low.ReadTimeoutError) as error:
