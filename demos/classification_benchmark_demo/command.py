@@ -13,6 +13,7 @@ from omz.accuracy.arguments import add_label_order_argument
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, run
 from omz.demos.common.options import add_fast_decode_argument, resolution
 from omz.inference import arguments
+from omz.outputs import check_outputs
 from omz.parser import Parser
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ def _demo(args: argparse.Namespace) -> int:
         raise UsageError(f"-o {args.output}: expected a picture file, one of {', '.join(PICTURE_SUFFIXES)}")
     source = open_sources(args.input)
     xml = one_ir(args)
+    check_outputs(
+        {"-o": args.output, "--json": args.json},
+        arguments.files_read(args, xml) | {"-gt": args.ground_truth},
+    )
     window = open_window("classification_benchmark_demo", no_show=args.no_show)
     try:
         truth = _truth(xml, args)

@@ -13,6 +13,7 @@ from omz.command import INTERRUPTED, SUCCESS, add_common_arguments, add_json_arg
 from omz.demos.common.options import add_fast_decode_argument, resolution
 from omz.inference import arguments
 from omz.outgoing import printable
+from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.streams import is_lost
 
@@ -92,8 +93,10 @@ def _demo(args: argparse.Namespace) -> int:
 
     source = open_sources(args.input)
     writer = open_writer(args.output, source) if args.output else None
+    xml = one_ir(args)
+    check_outputs({"--json": args.json}, arguments.files_read(args, xml) | {"-o": args.output})
     classifier = load_classifier(
-        one_ir(args),
+        xml,
         arguments.device_options(args),
         arguments.input_options(args),
         args.labels,
@@ -122,7 +125,8 @@ def _demo(args: argparse.Namespace) -> int:
                 break
     except KeyboardInterrupt:  # what was measured so far is still told
         _log.info("interrupted")
-        status = SUCCESS if args.loop or source.kind in LIVE else INTERRUPTED
+        endless = args.loop or source.kind in LIVE
+        status = SUCCESS if endless and session.frames else INTERRUPTED
     except BaseException:
         session.close(keep=False)
         raise

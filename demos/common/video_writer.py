@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from omz.demos.common.containers import is_finished
+from omz.demos.common.inputs import Inputs
 from omz.errors import InferenceError
 from omz.files import writing
 from omz.inference import opencv
-from omz.inference.addresses import scheme
 from omz.inference.images import Image
 from omz.private import private_path
 
@@ -23,8 +23,8 @@ _LOOK_EVERY, _HELD_BACK = 256, 1 << 16
 class VideoWriter:
     """A video; frames of another size than the first are resized to it. It appears whole or not at all."""
 
-    def __init__(self, path: Path, fps: float) -> None:
-        self._path, self._fps = path, fps
+    def __init__(self, path: Path, fps: float, inputs: Inputs) -> None:
+        self._path, self._fps, self._inputs = path, fps, inputs
         self._writer: Any = None
         self._part = path
         self._size = (0, 0)
@@ -38,7 +38,7 @@ class VideoWriter:
         """
         cv2 = opencv.load()
         if self._writer is None:
-            refuse_overwriting(self._path, source)
+            self._inputs.refuse(self._path)
             self._open(image)
         if (image.shape[1], image.shape[0]) != self._size:
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
@@ -137,13 +137,3 @@ class VideoWriter:
             finally:
                 with suppress(OSError):
                     probe.unlink(missing_ok=True)
-
-
-def refuse_overwriting(path: Path, source: str) -> None:
-    """Check that a picture or video does not go into the file that it was made from.
-
-    Raises:
-        InferenceError: It would.
-    """
-    if not scheme(source) and path.exists() and Path(source).exists() and path.samefile(source):
-        raise InferenceError(f"{path}: is the input; choose another -o")

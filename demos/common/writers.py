@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from omz.demos.common.video_writer import CODECS, VideoWriter, refuse_overwriting
+from omz.demos.common.inputs import Inputs
+from omz.demos.common.video_writer import CODECS, VideoWriter
 from omz.errors import InferenceError, UsageError
 from omz.files import check_writable, write_output, write_whole
 from omz.inference import opencv
@@ -41,23 +42,23 @@ def open_writer(output: str | Path, source: Source) -> Writer:
     Raises:
         UsageError: Many frames would go into one picture.
     """
-    path, suffix = Path(output), Path(output).suffix.lower()
+    path, suffix, inputs = Path(output), Path(output).suffix.lower(), Inputs(source)
     if path.is_dir() or str(output).endswith("/") or not suffix:
-        return FolderWriter(path)
+        return FolderWriter(path, inputs)
     if suffix in CODECS:
         check_writable(path, "-o")
-        return VideoWriter(path, source.fps or 2.0)
+        return VideoWriter(path, source.fps or 2.0, inputs)
     if suffix not in PICTURE_SUFFIXES:
         known = ", ".join((*PICTURE_SUFFIXES, *CODECS))
         raise UsageError(f"-o {output}: unknown suffix {suffix!r}; known: {known}; or give a folder")
     if re.search(r"%0?\d*d", path.name):
-        return PatternWriter(path)
+        return PatternWriter(path, inputs)
     if source.kind != "image":
         raise UsageError(
             f"-o {output}: many pictures do not fit into one; give a folder, out_%04d{suffix} or a video"
         )
     check_writable(path, "-o")
-    return PictureWriter(path)
+    return PictureWriter(path, inputs)
 
 
 def write_picture(path: Path, image: Image) -> None:
@@ -85,12 +86,12 @@ def write_json(target: str, report: Mapping[str, Any]) -> None:
 class PictureWriter:
     """One picture."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, inputs: Inputs) -> None:
+        self._path, self._inputs = path, inputs
 
     def write(self, image: Image, source: str) -> None:
         """Write the picture."""
-        refuse_overwriting(self._path, source)
+        self._inputs.refuse(self._path)
         write_picture(self._path, image)
 
     def close(self, *, keep: bool = True) -> None:
@@ -100,14 +101,14 @@ class PictureWriter:
 class PatternWriter:
     """Numbered pictures: ``out_%03d.png`` gives out_000.png, out_001.png ..."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._count = path, 0
+    def __init__(self, path: Path, inputs: Inputs) -> None:
+        self._path, self._inputs, self._count = path, inputs, 0
 
     def write(self, image: Image, source: str) -> None:
         """Write the next picture."""
         before, width, after = re.split(r"%0?(\d*)d", self._path.name, maxsplit=1)
         path = self._path.with_name(f"{before}{self._count:0{min(int(width or 1), 9)}d}{after}")
-        refuse_overwriting(path, source)
+        self._inputs.refuse(path)
         write_picture(path, image)
         self._count += 1
 
@@ -118,8 +119,9 @@ class PatternWriter:
 class FolderWriter:
     """A file in a folder for each input file, of the same name; for videos numbered."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._used, self._numbers = folder, set[str](), dict[str, int]()
+    def __init__(self, folder: Path, inputs: Inputs) -> None:
+        self._folder, self._inputs = folder, inputs
+        self._used, self._numbers = set[str](), dict[str, int]()
 
     def write(self, image: Image, source: str) -> None:
         """Write the next picture."""
@@ -129,7 +131,7 @@ class FolderWriter:
             self._numbers[stem] = self._numbers.get(stem, 0) + 1
             unique = f"{stem}_{self._numbers[stem]:06d}{suffix}"
         self._used.add(unique)
-        refuse_overwriting(self._folder / unique, source)
+        self._inputs.refuse(self._folder / unique)
         write_picture(self._folder / unique, image)
 
     def close(self, *, keep: bool = True) -> None:

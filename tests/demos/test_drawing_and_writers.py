@@ -13,7 +13,7 @@ from omz.demos.common import display, drawing, writers
 from omz.demos.common.drawing import GREEN, NEUTRAL, RED, SheetItem, annotate, contact_sheet
 from omz.errors import InferenceError, UsageError
 from omz.inference.ranking import Prediction
-from omz.inference.sources import open_source
+from omz.inference.sources import open_source, open_sources
 
 PREDICTIONS = [Prediction(0, "kit fox", 0.75), Prediction(1, "maté → tea", 0.25)]
 
@@ -122,6 +122,26 @@ def test_the_input_is_never_overwritten(folder, picture):
         with pytest.raises(InferenceError, match="is the input"):
             writer.write(picture(1), str(folder / "p1.png"))
     assert (folder / "p1.png").read_bytes() == before
+
+
+def test_no_input_is_overwritten_before_its_turn_comes(folder, tmp_path, picture):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "p.png").write_bytes((folder / "p1.png").read_bytes())
+    writer = writers.open_writer(tmp_path / "b", open_sources([str(tmp_path / "a"), str(tmp_path / "b")]))
+    with pytest.raises(InferenceError, match="is the input"):
+        writer.write(picture(1), str(tmp_path / "a/p.png"))
+    assert (tmp_path / "b/p.png").read_bytes() == (folder / "p1.png").read_bytes()
+
+
+def test_the_video_is_never_overwritten(video, tmp_path, picture):
+    (tmp_path / "link.avi").symlink_to(video)
+    before = video.read_bytes()
+    writer = writers.open_writer(tmp_path / "link.avi", open_source(video))
+    with pytest.raises(InferenceError, match="is the input"):
+        writer.write(picture(1), str(video))
+    writer.close()
+    assert video.read_bytes() == before
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path, picture, monkeypatch):

@@ -12,15 +12,17 @@ import cv2
 import pytest
 
 from omz.demos.common.containers import is_finished
+from omz.demos.common.inputs import Inputs
 from omz.demos.common.video_writer import VideoWriter
 from omz.errors import InferenceError
+from omz.inference.sources import Arrays
 
 SUFFIXES = (".avi", ".mkv", ".mp4")
 COUNT = 24
 
 
 def write(path: Path, picture, count: int = COUNT) -> VideoWriter:
-    writer = VideoWriter(path, 25.0)
+    writer = VideoWriter(path, 25.0, Inputs(Arrays([])))
     for number in range(count):
         writer.write(picture(number), "camera 0")
     return writer

@@ -23,7 +23,7 @@ from omz.accuracy.method import CONFIG_FILE, asked_for, dataset_of, evaluation_o
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, report_failures, run
 from omz.converter.picture_steps import steps_stated
 from omz.errors import InferenceError, UsageError, ZooError
-from omz.files import check_writable, write_output
+from omz.files import write_output
 from omz.inference.arguments import (
     add_device_argument,
     add_execution_argument,
@@ -34,6 +34,7 @@ from omz.inference.arguments import (
 )
 from omz.inference.choice import add_choice_arguments, choices, tree
 from omz.outgoing import describe, printable
+from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.zoo.selection import is_made, precision_list, print_all
 
@@ -183,26 +184,10 @@ def _check_usage(args: argparse.Namespace) -> None:
     if precision_list(args.precisions) and tree(args).suffix == ".xml":
         raise UsageError(f"-m {tree(args)} is one IR; --precisions chooses among those of a folder")
     steps_stated(args)
-    given = {f"--{name}": getattr(args, name) for name in OUTPUTS if getattr(args, name)}
-    to_stdout = [option for option, target in given.items() if target == "-"]
-    if len(to_stdout) > 1:
-        raise UsageError(f"{' - and '.join(to_stdout)} - exclude each other: there is one stdout")
-    taken = {
-        Path(value).resolve(): option
-        for option, value in (
-            ("-a", args.annotations),
-            ("--labels", args.labels),
-            ("-m", args.model or args.either),
-        )
-        if value
-    }
-    for option, target in given.items():
-        if target != "-":
-            other = taken.get(Path(target).resolve())
-            if other and not Path(target).is_char_device():  # /dev/null takes everything
-                raise UsageError(f"{option} {target}: is the file of {other} as well; name another one")
-            taken[Path(target).resolve()] = option
-            check_writable(Path(target), option)
+    check_outputs(
+        {f"--{name}": getattr(args, name) for name in OUTPUTS},
+        {"-a": args.annotations, "--labels": args.labels, "-m": args.model or args.either},
+    )
 
 
 def _jobs(args: argparse.Namespace) -> Iterator[_Job]:

@@ -21,6 +21,7 @@ from omz.describer.network_files import CHECKPOINT_SUFFIXES, ONNX_SUFFIX
 from omz.errors import DescriptorError, UsageError
 from omz.files import write_output
 from omz.outgoing import json_text, printable
+from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.zoo import catalogue
 from omz.zoo.pages import PAGE_FILE
@@ -94,6 +95,7 @@ def _run(args: argparse.Namespace) -> int:
     from omz.describer.add import add_model
 
     root = args.models_root or catalogue.default_root()
+    check_outputs({"--json": args.json}, {"-m": arguments.input_model, "-d": arguments.input_proto})
     added = add_model(
         args.name,
         arguments,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
@@ -264,3 +266,8 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 1 or more")
     return int(text)
+
+
+def files_read(args: argparse.Namespace, xml: Path) -> dict[str, Sequence[str | Path] | str | None]:
+    """Return what a demo reads, by options, for :func:`omz.outputs.check_outputs`."""
+    return {"-m": (xml, xml.with_suffix(".bin")), "--labels": args.labels, "-i": args.input}

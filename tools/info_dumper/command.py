@@ -11,6 +11,7 @@ from omz import command
 from omz.errors import ZooError
 from omz.files import write_output
 from omz.outgoing import json_text
+from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.zoo import selection
 
@@ -36,6 +37,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return command.SUCCESS
+    check_outputs({"--json": args.json})
     described = [describe(model) for model in selection.selected_models(args)]
     write_output(args.json, json_text(described, indent=4) + "\n", ZooError)
     return command.SUCCESS

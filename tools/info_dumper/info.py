@@ -14,6 +14,7 @@ from omz.errors import InferenceError, ZooError
 from omz.files import write_output
 from omz.inference.choice import add_choice_arguments, choices
 from omz.outgoing import describe, json_text, printable
+from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.zoo import selection
 
@@ -61,6 +62,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.print_all:
         selection.print_all(args)
         return SUCCESS
+    check_outputs({"--json": args.json}, {"-m": args.model or args.either})
     infos: list[Info] = []
     failed: list[str] = []
     for choice in choices(args):

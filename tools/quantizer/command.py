@@ -30,6 +30,7 @@ from omz.files import write_output
 from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
 from omz.inference.choice import add_choice_arguments
 from omz.outgoing import describe, json_text, printable
+from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.quantizer.by_path import Pictures, quantize_task
 from omz.quantizer.options import (
@@ -129,6 +130,10 @@ def _run(args: argparse.Namespace) -> int:
         for task in tasks:
             print(_told(task, args))
         return SUCCESS
+    for task in tasks:
+        read = {task.network.name: (task.xml, task.xml.with_suffix(".bin"))}
+        check_outputs({"--output": task.output}, read)
+        check_outputs({"--json": args.json}, read | {"--output": (task.output,)})
     if tasks:
         from omz.quantizer import backend
 

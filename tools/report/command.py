@@ -21,6 +21,7 @@ from omz.inference.arguments import (
     network_ports,
 )
 from omz.inference.choice import add_choice_arguments, choices
+from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.zoo import selection
 
@@ -105,7 +106,12 @@ def _run(args: argparse.Namespace) -> int:
         check_writable(args.output, "--output")
     network = _the_network(args)
     output = args.output or Path(f"{network.name}.html")
-    check_writable(output, "--output")
+    irs = network.irs.values()
+    check_outputs(
+        {"--output": output},
+        {"-m": (*irs, *(xml.with_suffix(".bin") for xml in irs)), "-i": args.input, "--labels": args.labels,
+         "-a": args.annotations},
+    )  # fmt: skip
     findings = collect(
         network,
         Options(
