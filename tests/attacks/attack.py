@@ -102,7 +102,8 @@ class Attack:
         names, before = list(names), self.files()
         outcome = self.run(*words, patience=patience)
         assert outcome.status == 1, f"exit status {outcome.status}: {outcome.err[-1000:]}"
-        parts = re.split(r"^(\S+): error: ", outcome.err, flags=re.MULTILINE)
+        heads = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        parts = re.split(rf"^(?:ERROR: )?({heads}): ", outcome.err, flags=re.MULTILINE)
         messages = dict(zip(parts[1::2], parts[2::2], strict=True))
         assert sorted(messages) == sorted(names), set(names) ^ set(messages)
         assert all(

@@ -207,6 +207,12 @@ REPLACED = [
         "line 2: is not YAML: key 'description' is there",
     ),
     ("    size: 12\n", "    size: 12\n    size: 13\n", "", "line 6: is not YAML: key 'size' is there twice"),
+    (
+        "    size: 12\n",
+        "    <<: {size: 13}\n    size: 12\n",
+        "",
+        "line 5: is not YAML: merge keys ('<<') are not accepted",
+    ),
     ("framework: caffe", "framework: dldt", None, None),
     (
         "framework: caffe",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -89,6 +89,10 @@ def load_definition(name: str, path: Path | None = None, own: Mapping[str, Any] 
         where = f"dataset {name!r}" if own else path
         definition = validated(where, Definition, {"name": name, **(known_entry or {}), **own})
         labels = labels_source(definition.labels or _usual_labels(definition), path.resolve().parent)
+        if isinstance(labels, str) and PurePath(labels).name != labels:
+            raise DescriptorError(
+                f"{where}: key 'labels': expected the name of a list or of a file beside, got {labels[:80]!r}"
+            )
         return definition.model_copy(update={"labels": str(labels)})
     if "annotation" in own:
         raise DescriptorError(

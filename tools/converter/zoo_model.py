@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -62,9 +62,28 @@ def mo_arguments(model: Model, download_dir: Path, output_dir: Path, extra: Sequ
     with located(f"{model.directory / 'model.yml'}: key 'model_optimizer_args'"):
         try:
             texts = [Template(text).substitute(folders) for text in stated]
-            return mo.parse(texts, caffe=model.framework == "caffe")
+            arguments = mo.parse(texts, caffe=model.framework == "caffe")
         except (KeyError, ValueError) as error:
             raise ConversionError(f"{error}: known variables are ${', $'.join(folders)}") from error
+        _check_places(arguments, folders, extra)
+    return arguments
+
+
+def _check_places(arguments: Arguments, folders: Mapping[str, Path], extra: Sequence[str]) -> None:
+    """Refuse files that a descriptor asks for elsewhere: a stranger's would read what is not the model's.
+
+    Raises:
+        ConversionError: One is neither in the model's own folders nor named by the user.
+    """
+    for path in (arguments.input_model, arguments.input_proto, arguments.mean_file):
+        inside = path is None or any(
+            path.is_relative_to(folder) and ".." not in path.relative_to(folder).parts
+            for folder in folders.values()
+        )
+        if not inside and not any(str(path) in text for text in extra):
+            raise ConversionError(
+                f"{str(path)[:200]!r} is not in the model's own folders, ${', $'.join(folders)}; that is refused"
+            )
 
 
 def ir_path(model: Model, output_dir: Path, precision: str) -> Path:

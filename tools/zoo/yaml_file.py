@@ -24,15 +24,18 @@ except ImportError:
 # The largest of the 860 published descriptors has 21 kB, 4 levels and scalars of 1 kB.
 MAX_BYTES = 256 << 10
 MAX_DEPTH = 16
+_MERGE = "tag:yaml.org,2002:merge"
 MAX_SCALAR_CHARACTERS = 16 << 10  # some scalars cost quadratic time: 1:59:59:... is one number
 
 
 class _Loader(SafeLoader):
-    """A safe loader that refuses a key that is there twice, where YAML's own takes the last."""
+    """A safe loader that refuses a key that is there twice, where YAML's own takes the last, and merged mappings."""
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if key.tag == _MERGE:  # what is merged would be overridden without a word
+                raise ConstructorError(None, None, "merge keys ('<<') are not accepted", key.start_mark)
             if isinstance(key.value, str):
                 if key.value in seen:
                     raise ConstructorError(
