@@ -20,11 +20,23 @@ def _below(path: str) -> str:
     return path
 
 
+def _last_part(path: str) -> str:
+    """Return what is looked for in the folder that the user gives: of a path that leads out of it, the last part.
+
+    Such paths are those of somebody else's machine, or would have us read what is none of the dataset's.
+    """
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        return "" if pure.name == ".." else pure.name
+    return path
+
+
 Written = Annotated[str, AfterValidator(_below)]
+Read = Annotated[str, AfterValidator(_last_part)]
 
 
 class _Conversion(Section):
-    dataset_meta_file: str = ""  # JSON with 'labels' or 'label_map'
+    dataset_meta_file: Read = ""  # JSON with 'labels' or 'label_map'
 
 
 class ListConversion(_Conversion):
@@ -38,9 +50,9 @@ class ListConversion(_Conversion):
     """
 
     converter: Literal["imagenet", "cls_dataset_csv"] = "imagenet"
-    annotation_file: str = ""
-    labels_file: str = ""
-    images_dir: str = ""
+    annotation_file: Read = ""
+    labels_file: Read = ""
+    images_dir: Read = ""
     has_background: bool = False
 
 
@@ -48,14 +60,14 @@ class FolderConversion(_Conversion):
     """A folder for each class, in ``data_dir``."""
 
     converter: Literal["cls_dataset_folder"]
-    data_dir: str = ""
+    data_dir: Read = ""
 
 
 class CsvPictures(_Conversion):
     """Pictures of 28 x 28 in a CSV file: class, then 784 grey values."""
 
     converter: Literal["mnist_csv"]
-    annotation_file: str
+    annotation_file: Read
     convert_images: bool = False
     converted_images_dir: Written = ""
 
@@ -64,8 +76,8 @@ class IdxPictures(_Conversion):
     """Pictures and classes in two files of MNIST's own format, packed by gzip or not."""
 
     converter: Literal["mnist"]
-    labels_file: str
-    images_file: str
+    labels_file: Read
+    images_file: Read
     convert_images: bool = False
     converted_images_dir: Written = ""
 
@@ -74,8 +86,8 @@ class FashionPictures(_Conversion):
     """The same, under other names."""
 
     converter: Literal["fashion_mnist"]
-    annotation_file: str
-    data_file: str
+    annotation_file: Read
+    data_file: Read
     convert_images: bool = False
     converted_images_dir: Written = ""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from omz.accuracy.conversions import Conversion, ListConversion
+from omz.accuracy.conversions import Conversion, ListConversion, Read
 from omz.errors import DescriptorError
 from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
@@ -44,9 +44,9 @@ class Definition(BaseModel):
     name: str
     annotation_conversion: Conversion = ListConversion()
     labels: str = ""
-    data_source: str = ""
+    data_source: Read = ""
     bundled: str = ""
-    dataset_meta: str = ""
+    dataset_meta: Read = ""
     subsample_size: (
         Annotated[str, BeforeValidator(str), Field(pattern=r"^(0*[1-9]\d{0,8}|0*([1-9]\d?|100)%)$")] | None
     ) = None
@@ -89,7 +89,7 @@ def load_definition(name: str, path: Path | None = None, own: Mapping[str, Any] 
         where = f"dataset {name!r}" if own else path
         definition = validated(where, Definition, {"name": name, **(known_entry or {}), **own})
         labels = labels_source(definition.labels or _usual_labels(definition), path.resolve().parent)
-        if isinstance(labels, str) and PurePath(labels).name != labels:
+        if isinstance(labels, str) and PurePath(labels).is_absolute():
             raise DescriptorError(
                 f"{where}: key 'labels': expected the name of a list or of a file beside, got {labels[:80]!r}"
             )
