@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import random
 import re
 import socket
 import struct
@@ -18,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from downloader.raw_faults import AGAIN, LAST, LOSING, PLAYS, TOLERATED, Exchange
 
 LAST_MODIFIED = "Mon, 01 Jan 2024 00:00:00 GMT"
 PAGE = b"<!DOCTYPE html><html><head><title>Quota exceeded</title></head></html>"
@@ -38,6 +41,8 @@ RESTARTS = [
 ]
 #: After these, the source is not asked again in this run.
 FINAL = ["longer", "chunked longer", "shorter", "redirect loop", "html", "404"]
+
+RAW = [*TOLERATED, *AGAIN, *LOSING, *LAST]
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class FaultServer:
     def __init__(self) -> None:
         self.resources: dict[str, Resource] = {}
         self.lock = threading.Lock()
+        #: Paths whose endless answers have been taken for too long.
+        self.swallowed: list[str] = []
         self.closing = threading.Event()
         outer = self
 
@@ -75,6 +82,9 @@ class FaultServer:
                 try:
                     _Answer(outer, self).send()
                 except OSError:
+                    self.close_connection = True
+                except OverflowError:
+                    outer.swallowed.append(self.path)
                     self.close_connection = True
 
             def log_message(self, *_: object) -> None:
@@ -175,6 +185,8 @@ class _Answer:
         if kind == "flip" or (kind == "bad part" and status == 206):
             part = part[:at] + bytes([part[at] ^ 1]) + part[at + 1 :]
         headers |= self.versions()
+        if kind in PLAYS:
+            return self.play(status, headers, part)
         if kind == "chunked":
             self.head(status, headers | {"Transfer-Encoding": "chunked"}, None)
             return self.pour_chunked(part)
@@ -188,6 +200,31 @@ class _Answer:
             self.handler.close_connection = True
             return None
         return self.pour(part, step=max(len(part) // 20, 1) if kind == "drip" else None)
+
+    def play(self, status: int, headers: dict[str, str], part: bytes) -> None:
+        """Answer with raw bytes."""
+        with self.server.lock:
+            number = self.resource.requests
+        PLAYS[self.fault.kind](
+            Exchange(
+                connection=self.handler.connection,
+                status={200: "200 OK", 206: "206 Partial Content"}[status],
+                headers=headers,
+                part=part,
+                whole=self.resource.body,
+                path=self.handler.path,
+                at=self.fault.at,
+                rng=random.Random(f"{self.fault} {number}"),
+                sent=self.count,
+                closing=self.server.closing,
+                rate=self.resource.rate,
+            )
+        )
+        self.handler.close_connection = True
+
+    def count(self, size: int) -> None:
+        with self.server.lock:
+            self.resource.sent += size
 
     def range(self) -> tuple[int, int] | None:
         """Return the range to send; None if the whole file is to be sent."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from downloader.faults import BENIGN, FINAL, RESTARTS, Fault, FaultServer
+from downloader.faults import BENIGN, FINAL, RAW, RESTARTS, Fault, FaultServer
+from downloader.raw_faults import LAST, LOSING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,21 @@ def test_the_next_source_goes_on_where_one_gives_up(faults: FaultServer, tmp_pat
     faults.resources["/first"].plan = [Fault("404")]
     assert fetch(tmp_path, first, second) is None
     assert faults.resources["/second"].sent == len(BODY) - held
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+@pytest.mark.parametrize("kind", RAW)
+def test_raw_faults(faults: FaultServer, tmp_path: Path, kind: str, segments: int) -> None:
+    """Half of the file is there when it happens; what comes next is good."""
+    plan = Fault("truncate", 0.5), Fault(kind, 0.4)
+    url = faults.serve("/net", BODY, *plan)
+    error = fetch(tmp_path, url, segments=segments, stalls=True)
+    if error is not None:
+        assert kind in LAST, error
+        assert fetch(tmp_path, url, segments=segments) is None
+    assert kind in faults.resources["/net"].happened
+    assert faults.swallowed == []
+    assert faults.resources["/net"].sent <= (1.01 + 2 * (kind in (*LOSING, *LAST))) * len(BODY)
 
 
 @pytest.mark.slow
