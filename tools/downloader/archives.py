@@ -31,12 +31,16 @@ from omz.regular_files import open_regular, regular_descriptor
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much an archive may hold; ``total_bytes`` also falls with the size of the archive."""
+    """How much an archive may hold; less where the archive is small."""
 
     members: int = 100_000
     total_bytes: int = 16 << 30
     #: Most bytes unpacked for one of the archive, above the first 64 MiB. Weights reach 10, zip bombs 1000.
     ratio: int = 100
+
+    def members_for(self, archive: Path) -> int:
+        """Return how many members this archive may have; packed, one takes some ten bytes, and often many more."""
+        return min(self.members, 2000 + archive.stat().st_size // 16)
 
     def bytes_for(self, archive: Path) -> int:
         """Return how many bytes may come out of this archive."""
@@ -84,7 +88,7 @@ def unpack(
 class _Unpacker:
     def __init__(self, archive: Path, target: Path, limits: Limits, cancel: CancelToken) -> None:
         self._archive, self._target, self._cancel = archive, target, cancel
-        self._members, self._most_members = 0, limits.members
+        self._members, self._most_members = 0, limits.members_for(archive)
         self._bytes, self._most_bytes = 0, limits.bytes_for(archive)
         self._names = Names(archive.name)
         self._links: list[Link] = []
@@ -157,9 +161,9 @@ class _Unpacker:
         """Put what the links lead to in their places, after all other members."""
         if not self._links:
             return
-        links = Links(self._links, self._names.members(), self._names.refusal)
+        links = Links(self._links, self._names.root, self._names.refusal)
+        self._count_member(links.count())
         for path, real in links.stand_ins():
-            self._count_member()
             self._cancel.check()
             place = self._target / path
             with writing(place, DownloadError):
@@ -179,9 +183,9 @@ class _Unpacker:
                     self._count(len(chunk))
                     out.write(chunk)
 
-    def _count_member(self) -> None:
-        self._members += 1
-        if self._members > self._most_members:
+    def _count_member(self, count: int = 1) -> None:
+        self._members += count
+        if self._members + self._names.num_implied > self._most_members:
             raise DownloadError(f"{self._archive.name}: holds more than {self._most_members} members")
 
     def _copy(self, content: IO[bytes], out: BinaryIO) -> int:
