@@ -73,7 +73,9 @@ class Names:
             DownloadError: It leads elsewhere, has odd characters, or is in the way of another one.
         """
         if len(name) > MAX_NAME or name.count("/") > MAX_FOLDERS:
-            raise self.refusal(name, f"has more than {MAX_NAME} characters, or is in more than {MAX_FOLDERS} folders")
+            raise self.refusal(
+                name, f"has more than {MAX_NAME} characters, or is in more than {MAX_FOLDERS} folders"
+            )
         path = PurePosixPath(name)
         odd = "\\" in name or _DRIVE.match(name) or not name.isprintable()
         if odd or path.is_absolute() or ".." in path.parts:
