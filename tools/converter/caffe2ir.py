@@ -85,11 +85,7 @@ def convert(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     precision = "FP16" if arguments.compress_to_fp16 else "FP32"
     network = build_network(arguments, name, labels, model_info, steps)
-    xml = network.save(args.output_dir / f"{name}.xml", precision)
-    if arguments.verify:
-        from omz.converter.verify import verify_ir
-
-        verify_ir(xml, arguments, precision=precision)
+    xml = network.save(args.output_dir / f"{name}.xml", precision, verify=arguments.verify)
     if not args.quiet:
         print(f"{xml}  {precision}, {time.perf_counter() - began:.2f} s", file=sys.stderr)
     return SUCCESS

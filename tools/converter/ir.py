@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import openvino as ov
 
+from omz.converter.pairs import WEIGHTS, placeholder, publish, seal
 from omz.errors import ConversionError
-from omz.regular_files import open_regular
+from omz.private import private_folder
 
 #: Model API's names of what an IR can say about itself.
 MODEL_INFO = "model_info"
@@ -27,37 +27,48 @@ def describe(model: ov.Model, model_info: Mapping[str, object], provenance: Mapp
             model.set_rt_info(_text(value), [section, key])
 
 
-def write_ir(model: ov.Model, xml: Path, *, compress_to_fp16: bool) -> None:
+def write_ir(
+    model: ov.Model, xml: Path, *, compress_to_fp16: bool, check: Callable[[Path], object] | None = None
+) -> None:
     """Write a model.
 
-    Both files are written beside the target and then renamed, the ``.xml`` last; an old ``.xml`` goes first. So an
-    ``.xml`` that is there always has its own ``.bin``.
+    Both files are written beside the target and then renamed, as a pair that can be told from every other; see
+    :mod:`omz.converter.pairs`.
 
     Args:
         model: Stays as it is.
         xml: Where to; its folder is made if need be.
         compress_to_fp16: Store float weights in half precision.
+        check: Is shown the ``.xml`` that has been written before it has its name; raises what keeps it from that.
 
     Raises:
         ConversionError: The files cannot be written.
     """
-    try:
-        xml.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=xml.parent, prefix=f".{xml.stem}-"))
-    except OSError as error:
-        raise ConversionError(f"{xml.parent}: cannot be written to: {error.strerror}") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            xml.parent.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(private_folder(xml.parent))
+        except OSError as error:
+            raise ConversionError(f"{xml.parent}: cannot be written to: {error.strerror}") from error
         fresh = folder / xml.name
-        ov.save_model(model, fresh, compress_to_fp16=compress_to_fp16)
-        _sync(fresh.with_suffix(".bin"))
-        _sync(fresh)
-        xml.unlink(missing_ok=True)
-        fresh.with_suffix(".bin").replace(xml.with_suffix(".bin"))
-        fresh.replace(xml)
+        with _writing(xml):
+            entry = placeholder()
+            sealed = model.clone()
+            sealed.set_rt_info(entry, [PROVENANCE, WEIGHTS])
+            ov.save_model(sealed, fresh, compress_to_fp16=compress_to_fp16)
+            seal(fresh, entry)
+        if check:
+            check(fresh)
+        with _writing(xml):
+            publish(fresh, xml)
+
+
+@contextmanager
+def _writing(xml: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, RuntimeError) as error:
         raise ConversionError(f"{xml}: cannot be written: {_reason(error, xml)}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _text(value: object) -> str:
@@ -66,11 +77,6 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     return str(value)
-
-
-def _sync(path: Path) -> None:
-    with open_regular(path) as stream:
-        os.fsync(stream.fileno())
 
 
 def _reason(error: Exception, xml: Path) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from omz.converter.arguments import ALL_INPUTS, Arguments
 from omz.errors import ConversionError, UsageError
+from omz.private import private_folder
 from omz.regular_files import told_otherwise
 
 if TYPE_CHECKING:
@@ -39,18 +40,19 @@ class Network:
     name: str
     arguments: Arguments = field(repr=False)
 
-    def save(self, path: str | Path, precision: str = "FP16") -> Path:
+    def save(self, path: str | Path, precision: str = "FP16", *, verify: bool = False) -> Path:
         """Write the IR: an ``.xml`` and a ``.bin`` beside it, whole or not at all.
 
         Args:
             path: The ``.xml``, or a folder for ``<name>.xml``; folders are made.
             precision: Of the weights, ``FP16`` or ``FP32``.
+            verify: Compare what has been written with Caffe's layers in NumPy, before it has its name.
 
         Returns:
             The path of the ``.xml``.
 
         Raises:
-            ConversionError: The files cannot be written.
+            ConversionError: The files cannot be written, or differ.
             UsageError: There is no such precision.
         """
         from omz.converter.ir import write_ir
@@ -60,7 +62,8 @@ class Network:
         xml = Path(path)
         if xml.suffix != ".xml":
             xml = xml / f"{self.name}.xml"
-        write_ir(self.model, xml, compress_to_fp16=precision == "FP16")
+        check = verification(self.arguments, xml, precision) if verify else None
+        write_ir(self.model, xml, compress_to_fp16=precision == "FP16", check=check)
         return xml
 
     def verify(self, tolerance: float | None = None) -> Agreement:
@@ -79,9 +82,23 @@ class Network:
 
         from omz.converter.verify import verify_ir
 
-        with tempfile.TemporaryDirectory() as folder:
-            xml = self.save(Path(folder) / f"{self.name}.xml", "FP32")
-            return verify_ir(xml, replace(self.arguments, verify_tolerance=tolerance), precision="FP32")
+        with private_folder(Path(tempfile.gettempdir())) as folder:
+            xml = self.save(folder / f"{self.name}.xml", "FP32")
+            arguments = replace(self.arguments, verify_tolerance=tolerance)
+            return verify_ir(xml, arguments, precision="FP32", name=self.name)
+
+
+def verification(arguments: Arguments, target: Path, precision: str) -> Callable[[Path], None]:
+    """Return what compares an IR that will be ``target`` with the files that it was made from."""
+    from omz.converter.verify import verify_ir
+
+    def verify(fresh: Path) -> None:
+        try:
+            verify_ir(fresh, arguments, precision=precision, name=str(target))
+        except ConversionError as error:
+            raise ConversionError(f"{error}.\nThe IR has not been written.") from error
+
+    return verify
 
 
 def convert(

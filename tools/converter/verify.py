@@ -53,27 +53,27 @@ class Agreement:
     blobs: int
 
 
-def verify_ir(xml: Path, arguments: Arguments, *, precision: str) -> Agreement:
-    """Compare an IR with the files that it was made from, and remove it if they differ.
+def verify_ir(xml: Path, arguments: Arguments, *, precision: str, name: str = "") -> Agreement:
+    """Compare an IR with the files that it was made from.
 
     Args:
         xml: The IR, as it was written.
         arguments: What it was made of, and how.
         precision: ``FP32`` or ``FP16``; decides how much it may differ, unless the arguments state that.
+        name: Of the IR, for messages; its path by default.
 
     Raises:
         ConversionError: It differs by more than the tolerance, names the first layer that does; or cannot be compared.
     """
     tolerance = arguments.verify_tolerance or TOLERANCES[precision]
+    name = name or str(xml)
     try:
         agreement = _compare(xml, arguments, tolerance)
     except (ConversionError, ValueError) as error:
-        xml.unlink(missing_ok=True)
-        xml.with_suffix(".bin").unlink(missing_ok=True)
-        raise ConversionError(f"{xml}: --verify: {error}.\nThe IR has been removed.") from error
+        raise ConversionError(f"{name}: --verify: {error}") from error
     log.info(
         "%s: verified: largest difference %.1e at layer %r (tolerance %.0e), %d blobs compared",
-        xml,
+        name,
         agreement.difference,
         agreement.layer,
         tolerance,

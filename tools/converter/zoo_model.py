@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omz.converter import model_optimizer as mo
 from omz.converter.arguments import Arguments
-from omz.converter.network import CLASSIFICATION_INFO
+from omz.converter.network import CLASSIFICATION_INFO, verification
 from omz.converter.picture_steps import record, step_flags
 from omz.errors import ConversionError, DescriptorError, located
 from omz.regular_files import told_otherwise
@@ -121,11 +121,8 @@ def convert_model(
     written = []
     for precision in precisions:
         xml = ir_path(model, output_dir, precision)
-        write_ir(built, xml, compress_to_fp16=precision.startswith("FP16"))
-        if arguments.verify:
-            from omz.converter.verify import verify_ir
-
-            verify_ir(xml, arguments, precision=precision)
+        check = verification(arguments, xml, precision) if arguments.verify else None
+        write_ir(built, xml, compress_to_fp16=precision.startswith("FP16"), check=check)
         log.info("%s", xml)
         written.append(xml)
     log.info("%s: %s in %.2f s", model.name, " and ".join(precisions), time.perf_counter() - began)

@@ -21,6 +21,7 @@ from omz.downloader.sources import is_local
 from omz.downloader.takeover import held_bytes
 from omz.errors import DownloadError
 from omz.outgoing import describe
+from omz.private import private_folder
 from omz.zoo.model_files import ModelFile
 from omz.zoo.schema import Model
 
@@ -190,8 +191,7 @@ def _results(
     model: Model, files: Sequence[ModelFile], folder: Path, found: dict[str, Finding], cancel: CancelToken
 ) -> dict[str, Finding]:
     """Do the post-processing once more, elsewhere, and compare."""
-    with tempfile.TemporaryDirectory(prefix="omz-verify-") as scratch:
-        results = Path(scratch)
+    with private_folder(Path(tempfile.gettempdir())) as results:
         try:
             names = produce(model, files, folder, results, cancel)
         except DownloadError as error:

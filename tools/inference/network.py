@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz.converter.ir import PROVENANCE
+from omz.converter.pairs import check_pair, read_pair
 from omz.errors import InferenceError, located
 from omz.regular_files import open_regular
 from omz.zoo.label_files.entries import check_characters
@@ -37,11 +38,15 @@ def gist(message: str) -> str:
 
 
 def read_network(core: ov.Core, path: Path) -> ov.Model:
-    """Read an IR.
+    """Read an IR; every command of ours that reads one does it here.
 
     Raises:
-        InferenceError: It is none, or damaged, or a half of it is missing.
+        InferenceError: It is none, or damaged, or a half of it is missing or another IR's.
     """
+    return read_pair(path, lambda: _read(core, path))
+
+
+def _read(core: ov.Core, path: Path) -> ov.Model:
     weights = path.with_suffix(".bin")
     if path.suffix == ".xml":
         # looked at before OpenVINO does: its other frontends write to stderr about what is no XML at all
@@ -52,6 +57,7 @@ def read_network(core: ov.Core, path: Path) -> ov.Model:
                 f"{weights}: missing; an IR is a pair of .xml and .bin. Convert the model again."
             )
         _start(weights)
+        check_pair(path)
     with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
         return core.read_model(path)
 

@@ -15,6 +15,7 @@ from typing import Any
 import openvino as ov
 
 from omz.errors import ConversionError, UsageError
+from omz.private import private_folder
 from omz.quantizer.options import Options
 
 
@@ -84,7 +85,7 @@ def quantize_within(
         The model, and what it was before layers were given back.
     """
     nncf = load()
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with private_folder(Path(tempfile.gettempdir())) as folder, _quiet():
         quantized: ov.Model = nncf.quantize_with_accuracy_control(
             model,
             nncf.Dataset(calibration),
@@ -97,10 +98,10 @@ def quantize_within(
             target_device=nncf.TargetDevice(options.target_device),
             advanced_quantization_parameters=_advanced(nncf, options, calibration),
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-                intermediate_model_dir=folder, num_ranking_workers=1
+                intermediate_model_dir=str(folder), num_ranking_workers=1
             ),
         )
-        before = ov.Core().read_model(Path(folder) / "intermediate_model.xml").clone()
+        before = ov.Core().read_model(folder / "intermediate_model.xml").clone()
     return quantized, before
 
 

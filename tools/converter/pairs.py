@@ -1,0 +1,247 @@
+"""The two files of an IR are one thing: the ``.xml`` tells which ``.bin`` is its own.
+
+The ``.bin`` ends, behind the weights, with their digest. The ``.xml`` has in rt_info, section ``omz``, the entry
+``weights`` with ``bytes:`` the size of the ``.bin``, and three SHA-256:
+
+- ``tree:`` of those of every 4 MiB of the weights, which several processors compute at once; the end of the ``.bin``.
+- ``sample:`` of 16 blocks of the ``.bin``, the first and the last ones among them. The last one tells every other
+  ``.bin``, as it ends with another digest; so that all of it need be read only to find one that is damaged.
+- ``xml:`` of the ``.xml`` without the entry. What reads a network and writes it anew, as an optimizer of somebody else,
+  takes the entry along; where this digest differs, it says nothing.
+
+None of them is a signature: whoever forges the one file forges the other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from omz.errors import ConversionError, InferenceError
+from omz.regular_files import open_regular
+
+#: Key in the section :data:`omz.converter.ir.PROVENANCE`.
+WEIGHTS = "weights"
+CHUNK_BYTES, BLOCK_BYTES, BLOCKS = 4 << 20, 4096, 16
+#: Of ours, the largest have some.
+MAX_XML_BYTES = 256 << 20
+#: How long to wait for another process that is renaming the files, in seconds: it needs no more than milliseconds.
+PATIENCE_S = 10.0
+#: How often a pair is read that others replace meanwhile.
+TRIES = 20
+
+_ENTRY = re.compile(
+    rb'"bytes:(\d{1,15}) tree:([0-9a-f]{64}) sample:([0-9a-f]{64}) xml:([0-9a-f]{64})"', re.ASCII
+)
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What an ``.xml`` tells of its ``.bin``; see the module's docstring."""
+
+    size: int
+    tree: str
+    sample: str
+
+
+def placeholder() -> str:
+    """Return what is to be in the place of the entry until :func:`seal` knows it."""
+    return f"not known yet {secrets.token_hex(16)}"
+
+
+def seal(xml: Path, instead_of: str) -> None:
+    """Finish a pair that has just been written, durably.
+
+    Args:
+        xml: Of a pair that nobody else knows of.
+        instead_of: The :func:`placeholder` that is in it.
+    """
+    with xml.with_suffix(".bin").open("r+b") as weights, ThreadPoolExecutor() as pool:
+        written = pool.submit(os.fsync, weights.fileno())
+        digest = _tree(weights, os.fstat(weights.fileno()).st_size, pool)
+        written.result()
+        weights.seek(0, os.SEEK_END)
+        weights.write(bytes.fromhex(digest))
+        weights.flush()
+        os.fdatasync(weights.fileno())
+        size, sample = weights.tell(), _sample(weights)
+    before, _, after = xml.read_bytes().partition(instead_of.encode())
+    of_xml = hashlib.sha256(before + after).hexdigest()
+    entry = f"bytes:{size} tree:{digest} sample:{sample} xml:{of_xml}"
+    with xml.open("wb") as stream:
+        stream.write(before + entry.encode() + after)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def seal_of(xml: Path) -> Seal | None:
+    """Return what an ``.xml`` tells of its ``.bin``; None if it is not as we wrote it.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open_regular(xml) as stream:
+        if os.fstat(stream.fileno()).st_size > MAX_XML_BYTES:
+            return None
+        content = stream.read(MAX_XML_BYTES)
+    found = list(_ENTRY.finditer(content))
+    if len(found) != 1:
+        return None
+    start, end = found[0].span()
+    of_xml = hashlib.sha256(content[: start + 1] + content[end - 1 :]).hexdigest()
+    size, tree, sample, stated = (field.decode() for field in found[0].groups())
+    return Seal(int(size), tree, sample) if stated == of_xml else None
+
+
+def check_pair(xml: Path, *, whole: bool = False) -> bool:
+    """Check that a ``.bin`` is the one that its ``.xml`` belongs to.
+
+    Args:
+        xml: Of the pair.
+        whole: Read all of the ``.bin``, and not only some blocks of it.
+
+    Returns:
+        Whether the ``.xml`` tells; those of others do not.
+
+    Raises:
+        InferenceError: It is another one, or damaged.
+        OSError: A file cannot be read.
+    """
+    told = seal_of(xml)
+    if told is None:
+        return False
+    path = xml.with_suffix(".bin")
+    with open_regular(path) as weights:
+        size = os.fstat(weights.fileno()).st_size
+        if size != told.size:
+            raise InferenceError(
+                f"{path}: has {size} bytes, but {xml.name} belongs to one of {told.size}: the two are not of one "
+                "conversion, or damaged. Convert the model again."
+            )
+        if _sample(weights) != told.sample:
+            raise InferenceError(
+                f"{path}: is not the one that {xml.name} belongs to: the two are not of one conversion, or damaged. "
+                "Convert the model again."
+            )
+        if not whole:
+            return True
+        with ThreadPoolExecutor() as pool:
+            digest = _tree(weights, size - _DIGEST_BYTES, pool)
+        if digest != told.tree:
+            raise InferenceError(
+                f"{path}: is damaged: its weights do not have the digest that {xml.name} states. "
+                "Convert the model again."
+            )
+    return True
+
+
+def publish(fresh: Path, xml: Path) -> None:
+    """Give a pair its name; an old ``.xml`` goes first, and the new one comes last.
+
+    Processes that do so in one folder wait for each other. Where its disk has no locks, they look afterwards.
+
+    Raises:
+        ConversionError: Another process has come between, and the files may be of two conversions. Readers find out.
+        OSError: The files cannot be renamed.
+    """
+    halves = {half: half.stat() for half in (fresh.with_suffix(".bin"), fresh)}
+    with _turn(xml.parent):
+        xml.unlink(missing_ok=True)
+        for half in halves:
+            half.replace(xml.with_suffix(half.suffix))
+        ours = [_is(xml.with_suffix(half.suffix), stat) for half, stat in halves.items()]
+    if any(ours) and not all(ours):
+        raise ConversionError(
+            f"{xml}: another process has written into its place at the same time; convert it again, one after the other"
+        )
+
+
+def read_pair(xml: Path, read: Callable[[], _Result]) -> _Result:
+    """Return what ``read`` makes of a pair; it is called again if the pair has been replaced meanwhile."""
+    for last in [False] * (TRIES - 1) + [True]:
+        before = _states(xml)
+        try:
+            result = read()
+        except (OSError, InferenceError):
+            with _turn(xml.parent):  # somebody may have been between the two
+                if last or _states(xml) == before:
+                    raise
+        else:
+            if last or _states(xml) == before:
+                return result
+    raise AssertionError
+
+
+def _states(xml: Path) -> list[tuple[int, ...] | None]:
+    """Return what differs once a file is another one."""
+    states: list[tuple[int, ...] | None] = []
+    for path in (xml, xml.with_suffix(".bin")):
+        try:
+            stat = path.stat()
+            states.append((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        except OSError:
+            states.append(None)
+    return states
+
+
+def _is(path: Path, stat: os.stat_result) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), stat)
+    return False
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Wait for the lock on a folder, which leaves no file behind; go on without where the file system has none."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not _locked(descriptor) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take a lock; return whether it is worth no waiting."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # on NFS, folders take none
+        pass
+    return True
+
+
+def _tree(weights: BinaryIO, size: int, pool: ThreadPoolExecutor) -> str:
+    """Return the digest of the digests of the chunks that the first ``size`` bytes are."""
+
+    def one(start: int) -> bytes:
+        return hashlib.sha256(os.pread(weights.fileno(), min(CHUNK_BYTES, size - start), start)).digest()
+
+    return hashlib.sha256(b"".join(pool.map(one, range(0, size, CHUNK_BYTES)))).hexdigest()
+
+
+def _sample(weights: BinaryIO) -> str:
+    """Return the digest of some blocks, evenly spread, the first and the last one among them."""
+    last = max(os.fstat(weights.fileno()).st_size - BLOCK_BYTES, 0)
+    starts = sorted({last * place // (BLOCKS - 1) for place in range(BLOCKS)})
+    blocks = b"".join(os.pread(weights.fileno(), BLOCK_BYTES, start) for start in starts)
+    return hashlib.sha256(blocks).hexdigest()
