@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from omz.errors import ConversionError, InferenceError
+from omz.errors import ConversionError, InferenceError, ZooError
 from omz.regular_files import open_regular
 
 #: Key in the section :data:`omz.converter.ir.PROVENANCE`.
@@ -122,28 +122,22 @@ def check_pair(xml: Path, *, whole: bool = False) -> bool:
     told = seal_of(xml)
     if told is None:
         return False
-    path = xml.with_suffix(".bin")
+    path, without_end = xml.with_suffix(".bin"), told.size - _DIGEST_BYTES
+    problem = ""
     with open_regular(path) as weights:
         size = os.fstat(weights.fileno()).st_size
-        if size != told.size:
-            raise InferenceError(
-                f"{path}: has {size} bytes, but {xml.name} belongs to one of {told.size}: the two are not of one "
-                "conversion, or damaged. Convert the model again."
-            )
-        if _sample(weights) != told.sample:
-            raise InferenceError(
-                f"{path}: is not the one that {xml.name} belongs to: the two are not of one conversion, or damaged. "
-                "Convert the model again."
-            )
-        if not whole:
-            return True
-        with ThreadPoolExecutor() as pool:
-            digest = _tree(weights, size - _DIGEST_BYTES, pool)
-        if digest != told.tree:
-            raise InferenceError(
-                f"{path}: is damaged: its weights do not have the digest that {xml.name} states. "
-                "Convert the model again."
-            )
+        if size not in (told.size, without_end):
+            problem = f"has {size} bytes, but {xml.name} belongs to one of {told.size}"
+        elif size == told.size and _sample(weights) != told.sample:
+            problem = f"is not the one that {xml.name} belongs to"
+        elif whole or size == without_end:  # what writes an equal network anew leaves out the end
+            with ThreadPoolExecutor() as pool:
+                if _tree(weights, without_end, pool) != told.tree:
+                    problem = f"its weights do not have the digest that {xml.name} states"
+    if problem:
+        raise InferenceError(
+            f"{path}: {problem}: the two are not of one conversion, or damaged. Convert the model again."
+        )
     return True
 
 
@@ -170,18 +164,35 @@ def publish(fresh: Path, xml: Path) -> None:
 
 def read_pair(xml: Path, read: Callable[[], _Result]) -> _Result:
     """Return what ``read`` makes of a pair; it is called again if the pair has been replaced meanwhile."""
-    for last in [False] * (TRIES - 1) + [True]:
+    before = _states(xml)
+    try:
+        result = read()
+    except (OSError, ZooError):
+        with _turn(xml.parent):  # somebody may have been between the two
+            if _states(xml) == before:
+                raise
+            return _read_undisturbed(xml, read)
+    if _states(xml) == before:
+        return result
+    with _turn(xml.parent):
+        return _read_undisturbed(xml, read)
+
+
+def _read_undisturbed(xml: Path, read: Callable[[], _Result]) -> _Result:
+    """Do so while it is our turn: it takes more than one try only where there are no locks."""
+    for _ in range(TRIES):
         before = _states(xml)
         try:
             result = read()
-        except (OSError, InferenceError):
-            with _turn(xml.parent):  # somebody may have been between the two
-                if last or _states(xml) == before:
-                    raise
+        except (OSError, ZooError):
+            if _states(xml) == before:
+                raise
         else:
-            if last or _states(xml) == before:
+            if _states(xml) == before:
                 return result
-    raise AssertionError
+    raise InferenceError(
+        f"{xml}: is replaced again and again while it is read. Wait for who writes it to end."
+    )
 
 
 def _states(xml: Path) -> list[tuple[int, ...] | None]:
