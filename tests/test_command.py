@@ -32,7 +32,7 @@ def raising(error: BaseException):
         (PermissionError(13, "Permission denied", "x.bin"), 1, "tool: error: x.bin: Permission denied"),
         (MemoryError(), 1, "tool: error: out of memory"),
         (KeyboardInterrupt(), 130, "tool: interrupted"),
-        (ConversionError("a\nb\nc\nd"), 1, "tool: error: a\nb"),
+        (ConversionError("a\nb\nc\nd"), 1, "tool: error: a\n  b"),
     ],
 )
 def test_errors_are_one_or_two_lines_and_a_status(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from omz.errors import UsageError, ZooError
 from omz.messages import kept_short
 from omz.outgoing import describe as describe
+from omz.outgoing import indented
 from omz.outgoing import printable as printable
 from omz.outgoing import shortened as shortened
 from omz.parser import Parser
@@ -124,7 +125,7 @@ def report_failures(names: Sequence[str]) -> int:
     """List failed models on stderr under ``FAILED:`` and return the exit status of the command."""
     if not names:
         return SUCCESS
-    print("\nFAILED:", *map(printable, names), sep="\n", file=sys.stderr)
+    print("\nFAILED:", *map(indented, names), sep="\n", file=sys.stderr)
     return FAILURE
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from omz.diversion import diverted, tell_libraries
-from omz.outgoing import describe, printable, printable_lines
+from omz.outgoing import describe, indented, printable_lines
 from omz.redaction import redacted
 
 #: The first parts of our loggers' names; a module that is run by ``python -m`` has the second.
@@ -32,8 +32,7 @@ class Formatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the record's message with its level."""
-        text = redacted(super().formatMessage(record)).replace("\r\n", "\n")
-        return "\n  ".join(printable(line) for line in text.rstrip("\n").split("\n"))
+        return indented(redacted(super().formatMessage(record)))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record."""

@@ -46,6 +46,16 @@ def printable_lines(text: str) -> str:
     return "".join(c if c in "\n\t" or _is_plain(c) else _escape(c) for c in text)
 
 
+def indented(text: str) -> str:
+    r"""Return ``text`` as :func:`printable` lines, in which none but the first looks like a message of its own.
+
+    >>> indented("no file a\r\nERROR: forged\n")
+    'no file a\n  ERROR: forged'
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n  ".join(printable(line.strip()) for line in lines if line.strip())
+
+
 def shortened(text: str, limit: int = MAX_LINE) -> str:
     """Return ``text``, with its middle left out where it is longer than ``limit`` characters."""
     if len(text) <= limit:
@@ -54,15 +64,14 @@ def shortened(text: str, limit: int = MAX_LINE) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return the message of an error as at most two lines."""
+    """Return the message of an error as at most two lines, the second indented."""
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         return shortened(printable(redacted(text)))
     if isinstance(error, MemoryError):
         return "out of memory"
-    text = redacted(str(error)).replace("\r\n", "\n")
-    lines = [shortened(printable(line)) for line in text.split("\n") if line.strip()]
-    return "\n".join(lines[:2]) or type(error).__name__
+    lines = [shortened(line.strip()) for line in indented(redacted(str(error))).split("\n")]
+    return "\n  ".join(lines[:2]) or type(error).__name__
 
 
 def json_text(

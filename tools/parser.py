@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from omz.outgoing import indented
 from omz.suggestions import did_you_mean
 
 #: Options that mean the same in every command that has them; docs/options.md has their other spellings.
@@ -55,7 +56,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the error, what may have been meant, and where the options are told; exit with 2."""
         sys.stderr.write(
-            f"{self.prog}: error: {self.explained(message)}\n{self.prog} --help tells the options.\n"
+            f"{self.prog}: error: {indented(self.explained(message))}\n{self.prog} --help tells the options.\n"
         )
         sys.exit(2)
 

@@ -21,7 +21,7 @@ def print_report(out: Console, report: Report) -> None:
     """Print throughput, latencies, a histogram, accuracy, and on what they were measured."""
     precision = f", {report.precision}" if report.precision else ""
     streams = f", {report.streams} streams" if report.streams is not None else ""
-    out.print(report.model, style="bold", soft_wrap=True)
+    out.print(printable(report.model), style="bold", soft_wrap=True)
     out.print(
         f"device {report.device}, executed on {', '.join(report.execution_devices)}{precision}; hint {report.hint}"
         f"{streams}, {report.requests} infer requests",

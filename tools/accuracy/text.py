@@ -29,7 +29,7 @@ def print_results(out: Console, results: Sequence[Result]) -> None:
     first = results[0]
     report = first.report
     title = f"{first.model} on {report.dataset.name}, {report.images} images, {report.device}"
-    out.print(f"\n{title}", style="bold", soft_wrap=True)
+    out.print(f"\n{printable(title)}", style="bold", soft_wrap=True)
     out.print(_table(results))
     out.print(f"  speed: {_speeds(results)}", soft_wrap=True)
     for words in dict.fromkeys(one.preparation for one in results if one.preparation):

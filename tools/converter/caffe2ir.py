@@ -17,6 +17,7 @@ from omz.command import SUCCESS, add_common_arguments, run
 from omz.converter import model_optimizer as mo
 from omz.converter.picture_steps import add_step_arguments, steps_stated
 from omz.errors import ConversionError, UsageError
+from omz.outgoing import printable
 from omz.parser import Parser
 from omz.suggestions import files_near
 
@@ -87,7 +88,7 @@ def convert(args: argparse.Namespace) -> int:
     network = build_network(arguments, name, labels, model_info, steps)
     xml = network.save(args.output_dir / f"{name}.xml", precision, verify=arguments.verify)
     if not args.quiet:
-        print(f"{xml}  {precision}, {time.perf_counter() - began:.2f} s", file=sys.stderr)
+        print(f"{printable(str(xml))}  {precision}, {time.perf_counter() - began:.2f} s", file=sys.stderr)
     return SUCCESS
 
 

@@ -21,6 +21,7 @@ from omz.inference.arguments import (
     network_ports,
 )
 from omz.inference.choice import add_choice_arguments, choices
+from omz.outgoing import printable
 from omz.outputs import check_outputs
 from omz.parser import Parser
 from omz.zoo import selection
@@ -130,7 +131,7 @@ def _run(args: argparse.Namespace) -> int:
         ),
     )
     write(output, render(findings, commands(findings, args, build_parser())))
-    print(output)
+    print(printable(str(output)))
     return SUCCESS
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from omz import command
 from omz.errors import DescriptorError
 from omz.files import whole_file
+from omz.outgoing import printable
 from omz.parser import Parser
 from omz.regular_files import open_regular
 from omz.zoo import selection
@@ -72,7 +73,7 @@ def _run(args: argparse.Namespace) -> int:
             log.error("%s: is no page of `omz pages`, and stays. To have one written, move it away.", path)
             failed.append(model.name)
             continue
-        print(path)
+        print(printable(str(path)))
         if args.check:
             log.error("%s is out of date. Run: omz pages --name %s", path, model.name)
             failed.append(model.name)
