@@ -35,7 +35,7 @@ from omz.zoo.schema import Model
 log = logging.getLogger(__name__)
 
 MAX_TEXT_BYTES = 64 << 20  # before and after
-REGEX_SECONDS = 30
+REGEX_SECONDS = 5  # of the processor; published patterns take milliseconds
 REGEX_MEMORY_BYTES = 2 << 30
 
 
