@@ -19,12 +19,21 @@ from openvino.frontend import GeneralFailure, OpConversionFailure
 
 from nets.conversion import run_model
 from nets.onnx_nets import classifier, computed, control_flow, in_other_file, network, value, write
+from omz.converter import network as networks
 from omz.converter import onnx2ir
-from omz.converter.onnx.convert import _refusal, convert
+from omz.converter.onnx import convert as frontend
+from omz.converter.onnx.convert import _refusal
 from omz.converter.onnx.external_data import external_files
+from omz.converter.onnx.snapshot import snapshot
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (1, 3, 8, 8)).astype(np.float32)
+
+
+def convert(path: Path, **options: object) -> ov.Model:
+    """Read a sound network; what is not sound may end this process."""
+    with snapshot(path) as checked:
+        return frontend.convert(path, checked.path, **options)
 
 
 def made(path: Path, folder: Path, *flags: str) -> Path:
@@ -206,7 +215,7 @@ def test_spoilt_files_are_refused_in_one_line(tmp_path, capsys, kind, error, mes
     path = tmp_path / "net.onnx"
     path.write_bytes(spoilt(kind))
     with pytest.raises(error, match=message) as caught:
-        convert(path)
+        networks.convert(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert onnx2ir.main(["-m", str(path), "-o", str(tmp_path / "ir")]) == 1
     assert capsys.readouterr().err.count("\n") == 1

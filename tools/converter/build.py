@@ -13,12 +13,13 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from omz.converter.arguments import ALL_INPUTS, Arguments
-from omz.converter.graph import input_name
+from omz.converter.graph import explained, input_name
 from omz.converter.ir import describe
 from omz.converter.outputs import OUTPUT, Meaning, meaning_of
 from omz.converter.preprocessing import Preprocessing, bake
-from omz.errors import ConversionError, located
+from omz.errors import ConversionError, ParseError, located
 from omz.regular_files import open_regular
+from omz.trial import try_out
 from omz.version import __version__
 from omz.zoo.label_text import exact_record, label_text
 
@@ -50,25 +51,11 @@ def build_model(
     """
     # OpenVINO releases no lock while it builds the graph, hashing does: the files are hashed on the side.
     with ThreadPoolExecutor(1) as side:
-        digests = {key: side.submit(_sha256, path) for key, path in _sources(arguments) if path.is_file()}
-        model = _network(arguments, declared)
-        with located(str(arguments.input_proto or arguments.input_model)):
-            _check_inputs(model, arguments.inputs)
-            if not _is_onnx(arguments):
-                _check_layouts(model, arguments.layouts or {})
-            model = bake(
-                model,
-                Preprocessing(
-                    arguments.mean_values or {},
-                    arguments.scale_values or {},
-                    arguments.reverse_input_channels,
-                    arguments.layouts or {},
-                    _mean_picture(arguments),
-                    arguments.mean_file_offsets,
-                ),
-            )
-            kinds = [meaning_of(output) for output in model.outputs]
-            _check_labels(model, kinds, labels)
+        sources = _sources(arguments)
+        digests = {key: side.submit(_sha256, path) for key, path in sources if path.is_file()}
+        model, kinds = (
+            _tried(arguments, labels) if _is_onnx(arguments) else _built(arguments, labels, declared)
+        )
         model.set_friendly_name(name)
         info = dict(model_info) | ({"labels": label_text(labels)} if labels else {})
         provenance = {"version": __version__, "arguments": arguments.canonical()}
@@ -78,6 +65,49 @@ def build_model(
         provenance[OUTPUT] = " ".join(meaning.kind for meaning in kinds)
         describe(model, info, provenance)
     return model
+
+
+def _tried(arguments: Arguments, labels: Sequence[str]) -> tuple[ov.Model, list[Meaning]]:
+    """Build a network in ONNX, after another process has."""
+    from omz.converter.onnx.snapshot import snapshot
+
+    path = arguments.input_model
+    with snapshot(path) as checked:
+        files = [checked.path, *checked.data]
+        try_out(_try, arguments, list(labels), checked.path, where=path, files=files, error=ParseError)
+        return _built(arguments, labels, None, checked.path)
+
+
+def _try(arguments: Arguments, labels: Sequence[str], checked: Path) -> None:
+    """Do all that may end the process: OpenVINO folds what it can when preprocessing is added, not before."""
+    _built(arguments, labels, None, checked)
+
+
+def _built(
+    arguments: Arguments,
+    labels: Sequence[str],
+    declared: Mapping[str, object] | None,
+    checked: Path | None = None,
+) -> tuple[ov.Model, list[Meaning]]:
+    """Return the network with its preprocessing, and what its outputs are."""
+    model = _network(arguments, declared, checked)
+    with located(str(arguments.input_proto or arguments.input_model)):
+        _check_inputs(model, arguments.inputs)
+        if not _is_onnx(arguments):
+            _check_layouts(model, arguments.layouts or {})
+        preprocessing = Preprocessing(
+            arguments.mean_values or {},
+            arguments.scale_values or {},
+            arguments.reverse_input_channels,
+            arguments.layouts or {},
+            _mean_picture(arguments),
+            arguments.mean_file_offsets,
+        )
+        with explained("the network cannot be completed"):
+            model = bake(model, preprocessing)
+            kinds = [meaning_of(output) for output in model.outputs]
+        _check_labels(model, kinds, labels)
+    return model, kinds
 
 
 def _is_onnx(arguments: Arguments) -> bool:
@@ -105,7 +135,7 @@ def _mean_picture(arguments: Arguments) -> NDArray[np.float32] | None:
     return read_mean(arguments.mean_file)
 
 
-def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.Model:
+def _network(arguments: Arguments, declared: Mapping[str, object] | None, checked: Path | None) -> ov.Model:
     """Run the frontend that the files are for."""
     shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]] = arguments.input_shapes
     if arguments.inputs and arguments.input_shapes:
@@ -122,11 +152,15 @@ def _network(arguments: Arguments, declared: Mapping[str, object] | None) -> ov.
             stages=arguments.stages,
             fuse=arguments.fuse,
         )
-    if _is_onnx(arguments):
+    if checked is not None:
         from omz.converter.onnx import convert as onnx
 
         return onnx.convert(
-            arguments.input_model, input_shapes=shapes, outputs=arguments.outputs, batch=arguments.batch
+            arguments.input_model,
+            checked,
+            input_shapes=shapes,
+            outputs=arguments.outputs,
+            batch=arguments.batch,
         )
     if foreign := _FOREIGN.get(arguments.input_model.suffix.lower()):
         raise ConversionError(f"{arguments.input_model}: {foreign}")

@@ -20,9 +20,7 @@ from openvino.frontend import (
 )
 
 from omz.converter.graph import explained, input_name
-from omz.converter.onnx.snapshot import snapshot
 from omz.errors import ConversionError, ParseError, ShapeError, UnsupportedLayerError, located
-from omz.trial import try_out
 
 _FAILURES = (
     GeneralFailure,
@@ -35,6 +33,7 @@ _FAILURES = (
 
 def convert(
     path: Path,
+    checked: Path,
     *,
     input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]] = (),
     outputs: Sequence[str] = (),
@@ -45,8 +44,11 @@ def convert(
     We call it directly, as ``convert_model`` writes paths into the model, which would then depend on where it was made,
     ends a network at its own outputs only, and reports on its users.
 
+    OpenVINO may not survive a file that is not sound, so try it out before (:mod:`omz.trial`).
+
     Args:
-        path: The network; tensors that it has in other files must be in its folder or below.
+        path: The network, for messages.
+        checked: What of it is read; see :func:`omz.converter.onnx.snapshot.snapshot`.
         input_shapes: Shapes by input name, or in the order of the inputs, in place of the file's; -1 for any size.
         outputs: Tensors or nodes to end the network at, in this order; its own ends if empty.
         batch: First dimension of every input, -1 for any; what is stated otherwise if None.
@@ -58,32 +60,6 @@ def convert(
     Raises:
         ConversionError: Or one of its kinds: see :mod:`omz.errors`; the message starts with the file's name.
     """
-    wanted = input_shapes if isinstance(input_shapes, Mapping) else tuple(input_shapes)
-    ends = tuple(outputs)
-    with snapshot(path) as checked:
-        files = [checked.path, *checked.data]
-        try_out(_tried, checked.path, path, wanted, ends, batch, where=path, files=files, error=ParseError)
-        return _converted(checked.path, path, wanted, ends, batch)
-
-
-def _tried(
-    checked: Path,
-    path: Path,
-    input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]],
-    outputs: Sequence[str],
-    batch: int | None,
-) -> None:
-    """Do the same in another process, which this one may end, and then other models of a run would not."""
-    _converted(checked, path, input_shapes, outputs, batch)
-
-
-def _converted(
-    checked: Path,
-    path: Path,
-    input_shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]],
-    outputs: Sequence[str],
-    batch: int | None,
-) -> ov.Model:
     with located(str(path)), _explained():
         model = _read(checked)
         if outputs:
