@@ -32,7 +32,7 @@ from omz.inference.arguments import (
     add_requests_argument,
     network_ports,
 )
-from omz.inference.choice import add_choice_arguments, choices, tree
+from omz.inference.choice import add_choice_arguments, check_weights, choices, tree
 from omz.outgoing import describe, printable
 from omz.outputs import check_outputs
 from omz.parser import Parser
@@ -290,6 +290,7 @@ def _measure(
     from omz.accuracy.output import Result
     from omz.accuracy.text import problem_lines
 
+    check_weights(args, xml)
     resume = args.resume and args.resume / f"{name}-{precision}.jsonl"
     preparation = preparation_for(
         xml, evaluation, args.config or CONFIG_FILE, network_ports(args), steps_stated(args)

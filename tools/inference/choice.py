@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omz.converter.pairs import check_pair
 from omz.errors import UsageError
 from omz.inference.locate import Network, find_network, network_in
 from omz.zoo import selection
@@ -73,6 +74,10 @@ def add_model_argument(
         group.add_argument("--model", metavar="MODEL", help="the network, in any case")
     else:
         group.add_argument("-m", "--model", required=True, metavar="MODEL", help=what)
+    group.add_argument(
+        "--verify", action="store_true",
+        help="first read all of an IR's weights, and check them against the digest that it states",
+    )  # fmt: skip
 
 
 def add_tree_arguments(group: argparse._ActionsContainer, *old: str) -> None:
@@ -133,7 +138,18 @@ def one_ir(args: argparse.Namespace) -> Path:
     network = find_network(args.model, args.models_dir, precisions=wanted, root=args.models_root)
     if len(network.irs) > 1:
         log.info("%s: takes %s of %s", network.name, network.most_exact, ", ".join(network.irs))
+    check_weights(args, network.most_exact)
     return network.most_exact
+
+
+def check_weights(args: argparse.Namespace, xml: Path) -> None:
+    """Do what ``--verify`` asks for; without it, what reads an IR looks at a part of its weights only.
+
+    Raises:
+        InferenceError: They are not those that the IR was written with.
+    """
+    if args.verify and not check_pair(xml, whole=True):
+        log.warning("%s: --verify: states no digest of its weights, so that nothing is known of them", xml)
 
 
 def tree(args: argparse.Namespace) -> Path:

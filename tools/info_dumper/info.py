@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from omz.command import SUCCESS, add_common_arguments, add_json_argument, report_failures, run
 from omz.errors import InferenceError, ZooError
 from omz.files import write_output
-from omz.inference.choice import add_choice_arguments, choices
+from omz.inference.choice import add_choice_arguments, check_weights, choices
 from omz.outgoing import describe, json_text, printable
 from omz.outputs import check_outputs
 from omz.parser import Parser
@@ -67,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
     failed: list[str] = []
     for choice in choices(args):
         try:
-            infos += _inspected(choice.find(), all_of_them=args.precisions is not None)
+            infos += _inspected(choice.find(), args)
         except ZooError as error:
             print(f"{choice.name}: error: {describe(error)}", file=sys.stderr)
             failed.append(choice.name)
@@ -78,10 +78,11 @@ def _run(args: argparse.Namespace) -> int:
     return report_failures(failed)
 
 
-def _inspected(network: Network, *, all_of_them: bool) -> Iterator[Info]:
+def _inspected(network: Network, args: argparse.Namespace) -> Iterator[Info]:
     for precision, xml in network.irs.items():
+        check_weights(args, xml)
         yield inspect(network, precision, xml)
-        if not all_of_them:
+        if args.precisions is None:
             return
     if network.missing:
         raise InferenceError(f"no IR in {', '.join(network.missing)} (there are {', '.join(network.irs)})")

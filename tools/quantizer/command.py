@@ -28,7 +28,7 @@ from omz.converter.picture_steps import steps_stated
 from omz.errors import ZooError
 from omz.files import write_output
 from omz.inference.arguments import add_labels_argument, add_network_arguments, network_ports
-from omz.inference.choice import add_choice_arguments
+from omz.inference.choice import add_choice_arguments, check_weights
 from omz.outgoing import describe, json_text, printable
 from omz.outputs import check_outputs
 from omz.parser import Parser
@@ -144,6 +144,8 @@ def _run(args: argparse.Namespace) -> int:
         where = f"{task.network.name} {task.precision}"
         try:
             with _spinner(where, args.quiet):
+                if task.xml.is_file():  # else it is told how to make it
+                    check_weights(args, task.xml)
                 result = quantize_task(task, options, pictures, network_ports(args))
         except (ZooError, OSError, MemoryError) as error:  # one model that fails must not stop the others
             log.debug("%s", where, exc_info=True)

@@ -20,7 +20,7 @@ from omz.inference.arguments import (
     add_network_arguments,
     network_ports,
 )
-from omz.inference.choice import add_choice_arguments, choices
+from omz.inference.choice import add_choice_arguments, check_weights, choices
 from omz.outgoing import printable
 from omz.outputs import check_outputs
 from omz.parser import Parser
@@ -152,6 +152,8 @@ def _the_network(args: argparse.Namespace) -> Network:
             f"{network.name}: no IR in {', '.join(network.missing)} (there are {', '.join(network.irs)}). "
             "Make it with omz_converter or omz_quantizer."
         )
+    for xml in network.irs.values():
+        check_weights(args, xml)
     return network
 
 
