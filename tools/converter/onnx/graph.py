@@ -22,6 +22,8 @@ _VALUES = {
 _PLACES = frozenset(_VALUES.values())
 _MESSAGES = {one.name: one.type for one in FIELDS["AttributeProto"].values() if one.is_message}
 _SINGLE = frozenset(one.name for one in FIELDS["AttributeProto"].values() if not one.repeated)
+#: The largest of networks have some ten thousand.
+MAX_NODES = 500_000
 _MEND = "Export the network again; `onnx.checker` may tell more"
 
 
@@ -64,6 +66,7 @@ class ModelReader:
         self._reader = reader
         self.external: list[ExternalData] = []
         self._calls: list[FunctionId] = []
+        self._nodes_left = MAX_NODES
 
     def read(self) -> None:
         """Check the model and all within it.
@@ -160,6 +163,9 @@ class ModelReader:
         )
 
     def _nodes(self, body: Message, depth: int, scope: Scope) -> None:
+        self._nodes_left -= len(body.get("node", ())) // 2
+        if self._nodes_left < 0:
+            raise ParseError(f"has more than {MAX_NODES} nodes; that is no network")
         for number, span in enumerate(body.spans("node")):
             check_depth(depth)
             node = self._reader.read("NodeProto", *span)
