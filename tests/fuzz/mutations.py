@@ -210,7 +210,9 @@ def _any_part(message: Message, rng: Random) -> Message:
 
 
 def _strings(message: Message) -> list[str]:
-    """Return names in use: of blobs, layers and types."""
+    """Return names in use: of blobs, layers and types; of tensors and operators in ONNX."""
+    if graph := getattr(message, "graph", None):
+        return [name for node in graph.node for name in (node.op_type, *node.input, *node.output)]
     layers = getattr(message, "layer", [])
     return [name for layer in layers for name in (layer.name, layer.type, *layer.bottom, *layer.top)]
 

@@ -21,9 +21,10 @@ _VALUES = {
 }  # fmt: skip
 _PLACES = frozenset(_VALUES.values())
 _MESSAGES = {one.name: one.type for one in FIELDS["AttributeProto"].values() if one.is_message}
+_TYPES = {(kind, one.name): one.type for kind, fields in FIELDS.items() for one in fields.values()}
 _SINGLE = frozenset(one.name for one in FIELDS["AttributeProto"].values() if not one.repeated)
 #: The largest of networks have some ten thousand.
-MAX_NODES = 500_000
+MAX_NODES = 250_000
 _MEND = "Export the network again; `onnx.checker` may tell more"
 
 
@@ -264,9 +265,9 @@ class ModelReader:
 
     def _check_plain(self, kind: str, message: Message, name: str, depth: int) -> None:
         """Check a repeated field, of which nothing is needed."""
-        (inner,) = [one.type for one in FIELDS[kind].values() if one.name == name]
-        for span in message.spans(name):
-            self._reader.check(inner, span, depth)
+        if name in message:
+            for span in message.spans(name):
+                self._reader.check(_TYPES[kind, name], span, depth)
 
 
 def standard_domain(domain: str) -> str:
