@@ -44,6 +44,9 @@ MEANINGS = (
     Meaning("pictures to look at", "--input", ("report", *DEMOS)),
     Meaning("data to measure or to calibrate with", "--source", ("report", "quantize", "accuracy")),
     Meaning("the list of pictures and their classes", "--annotations", ("report", "quantize", "accuracy", "benchmark")),
+    Meaning(
+        "pictures outside of the folder of the data, too", "--allow_outside", ("report", "quantize", "accuracy")
+    ),
     Meaning("the order of classes in that list", "--label_order", ("report", "quantize", "accuracy", "benchmark")),
     Meaning("names of the classes", "--labels", ("report", "quantize", "accuracy", *DEMOS, *FROM_FILES, "add")),
     Meaning(

@@ -14,7 +14,8 @@ from omz.suggestions import did_you_mean
 #: Options that mean the same in every command that has them; docs/options.md has their other spellings.
 COMMON = (
     "--name", "--model", "--models_dir", "--precisions", "--models_root", "--device", "--input", "--source",
-    "--annotations", "--label_order", "--labels", "--layout", "--input_shape", "--output_name", "--output", "--json",
+    "--annotations", "--allow_outside", "--label_order", "--labels", "--layout", "--input_shape", "--output_name",
+    "--output", "--json",
 )  # fmt: skip
 _NUMBER = re.compile(r"-\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 

@@ -22,10 +22,14 @@ def add_source_argument(parser: argparse._ActionsContainer, what: str, *old: str
 
 
 def add_list_arguments(parser: argparse._ActionsContainer) -> None:
-    """Add ``--annotations`` and ``--label_order``: which list of the pictures, and the order of its classes."""
+    """Add ``--annotations`` and what tells how such a list is read: ``--allow_outside``, ``--label_order``."""
     parser.add_argument(
         "-a", "--annotations", type=Path, metavar="FILE", help="the list of the pictures and their classes"
     )
+    parser.add_argument(
+        "--allow_outside", action="store_true",
+        help="read pictures that a list or a link names outside of the folder of the data (default: refuse)",
+    )  # fmt: skip
     add_label_order_argument(parser)
 
 

@@ -269,6 +269,7 @@ def _dataset(network: Network, evaluation: Evaluation | None, args: argparse.Nam
         labels=args.labels or "",
         label_order=args.label_order,
         annotations=args.annotations,
+        allow_outside=args.allow_outside,
         definitions=args.definitions,
         subsample=args.subsample,
         seed=args.seed,

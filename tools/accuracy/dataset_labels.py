@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omz.accuracy.conversions import ListConversion
+from omz.accuracy.enclosure import Enclosure
 from omz.accuracy.places import found_below
 from omz.errors import ClassError, InferenceError
 from omz.files import read_bounded
@@ -21,20 +22,20 @@ if TYPE_CHECKING:
 MAX_META_BYTES = 64 << 20
 
 
-def dataset_labels(definition: Definition, source: Path) -> list[str]:
+def dataset_labels(definition: Definition, source: Path, enclosure: Enclosure) -> list[str]:
     """Return the names of a dataset's classes, by index into the network's output; [] where it has none.
 
     Raises:
-        InferenceError: The file that it names for them is not there, or is none.
+        InferenceError: The file that it names for them is not there, is none, or leads elsewhere.
     """
     conversion = definition.annotation_conversion
     background = ["background"] * definition.first_class
     if meta := conversion.dataset_meta_file or definition.dataset_meta:
-        path = found_below(source, meta)
+        path = found_below(source, meta, enclosure)
         return _from_meta(path, background)
     if isinstance(conversion, ListConversion) and conversion.labels_file:
         return background + [
-            label.name for label in parse_labels(found_below(source, conversion.labels_file))
+            label.name for label in parse_labels(found_below(source, conversion.labels_file, enclosure))
         ]
     return []
 

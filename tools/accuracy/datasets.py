@@ -19,6 +19,7 @@ from pathlib import Path
 from omz.accuracy.conversions import FolderConversion, ListConversion, Packed
 from omz.accuracy.dataset_labels import dataset_labels, reconcile
 from omz.accuracy.definitions import Definition
+from omz.accuracy.enclosure import Enclosure
 from omz.accuracy.packed_pictures import packed_pictures
 from omz.accuracy.places import locator
 from omz.errors import ClassError, InferenceError, UsageError
@@ -80,6 +81,7 @@ def open_pictures(
     seed: int = 0,
     label_order: str = "",
     annotations: Path | None = None,
+    allow_outside: bool = False,
     source_option: str = "-s",
 ) -> Dataset:
     """Find labelled pictures for a network, by nothing but the folder or list that they are in.
@@ -91,6 +93,7 @@ def open_pictures(
         seed: For the choice of samples.
         label_order: Name of the class list that a list's indexes follow.
         annotations: The list of pictures and classes.
+        allow_outside: See :func:`open_dataset`.
         source_option: What names the source on the command line.
 
     Raises:
@@ -105,6 +108,7 @@ def open_pictures(
         seed=seed,
         label_order=label_order,
         annotations=annotations,
+        allow_outside=allow_outside,
         source_option=source_option,
     )
 
@@ -118,6 +122,7 @@ def open_dataset(
     seed: int = 0,
     label_order: str = "",
     annotations: Path | None = None,
+    allow_outside: bool = False,
     source_option: str = "-s",
 ) -> Dataset:
     """Find a dataset's pictures and their classes.
@@ -130,6 +135,8 @@ def open_dataset(
         seed: For the choice of samples.
         label_order: Name of the class list that a list's indexes follow; found out by default.
         annotations: The list of pictures and classes; looked for by default.
+        allow_outside: Whether what names or links lead to may be anywhere, not in the folder of the data, or of the
+            list that is given, alone.
         source_option: What names the source on the command line, for messages.
 
     Raises:
@@ -142,19 +149,22 @@ def open_dataset(
     source = _source(definition, source, source_option)
     if source.is_file():
         annotations, source = annotations or source, source.parent
-    found = annotations or _find_list(source, definition)
-    classes, stated = reconcile(classes, dataset_labels(definition, source), definition.name)
+    given = [annotations.parent] if annotations else []
+    enclosure = Enclosure([source, *given], anywhere=allow_outside)
+    found = annotations or _find_list(source, definition, enclosure)
+    classes, stated = reconcile(classes, dataset_labels(definition, source, enclosure), definition.name)
     conversion = definition.annotation_conversion
     if found and is_multi_label(found, classes):
-        dataset = _multi_label(definition, found, classes, source, source_option, label_order)
+        dataset = _multi_label(definition, found, classes, source, source_option, label_order, enclosure)
         return take(dataset, subsample, seed)
     if found:
         truth = read_truth(found, classes, label_order or stated)
         classes, order, notes = truth.classes, truth.order, truth.notes
-        locate = locator(found, list(truth.labels), _folders_of(definition, source), source, source_option)
+        folders = _folders_of(definition, source)
+        locate = locator(found, list(truth.labels), folders, source, source_option, enclosure)
         pictures = [(locate(name), label) for name, label in truth.labels.items()]
     elif isinstance(conversion, Packed):
-        packed, note = packed_pictures(conversion, source, definition.data_source, classes)
+        packed, note = packed_pictures(conversion, source, definition.data_source, classes, enclosure)
         order, notes = "", (note,)
         pictures = [(path, classes.first + place) for path, place in packed]
     else:
@@ -166,9 +176,10 @@ def open_dataset(
                 f"{source}: the network has a single class; give a list of lines '<picture> 1' where it holds and "
                 "'<picture> 0' where it does not (val.txt; -a FILE for others)"
             )
-        folders = find_class_folders(source, places, classes, f"or a list ({lists}; -a FILE for others)")
-        classes, order, notes = folders.classes, "", (folders.note,)
-        pictures = [(path, classes.first + place) for path, place in class_pictures(folders)]
+        by_class = find_class_folders(source, places, classes, f"or a list ({lists}; -a FILE for others)")
+        classes, order, notes = by_class.classes, "", (by_class.note,)
+        pictures = [(path, classes.first + place) for path, place in class_pictures(by_class)]
+        enclosure.require_all(path for path, _ in pictures)
     dataset = Dataset(
         definition.name,
         tuple(Sample(path, label) for path, label in pictures),
@@ -187,13 +198,15 @@ def _multi_label(
     source: Path,
     source_option: str,
     label_order: str,
+    enclosure: Enclosure,
 ) -> Dataset:
     if label_order:
         raise UsageError(
             f"--label_order {label_order}: {found} gives several classes to a picture, in the network's order"
         )
     truth = read_multi_label(found, classes)
-    locate = locator(found, list(truth.labels), _folders_of(definition, source), source, source_option)
+    folders = _folders_of(definition, source)
+    locate = locator(found, list(truth.labels), folders, source, source_option, enclosure)
     samples = tuple(Sample(locate(name), -1, labels) for name, labels in truth.labels.items())
     return Dataset(definition.name, samples, classes, "", (truth.note,), len(samples), multi_label=True)
 
@@ -258,14 +271,15 @@ def _folders_of(definition: Definition, source: Path) -> list[Path]:
     return [source / name for name in (definition.data_source, images, "", "val", "images")]
 
 
-def _find_list(source: Path, definition: Definition) -> Path | None:
+def _find_list(source: Path, definition: Definition, enclosure: Enclosure) -> Path | None:
     """Return the list of pictures and classes in a folder, None if there is none.
 
     Raises:
-        InferenceError: There are several, and none has the name in the definition.
+        InferenceError: There are several, and none has the name in the definition; or it leads out of the enclosure.
     """
     own = source / definition.annotation_file
     if definition.annotation_file and own.is_file():
+        enclosure.require(own)
         return own
     if not isinstance(definition.annotation_conversion, ListConversion):
         return None
@@ -274,4 +288,5 @@ def _find_list(source: Path, definition: Definition) -> Path | None:
         raise InferenceError(
             f"{source}: holds several lists of classes, {', '.join(path.name for path in found)}. Choose one with -a."
         )
+    enclosure.require_all(found)
     return found[0] if found else None

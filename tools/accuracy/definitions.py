@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from omz.accuracy.conversions import Conversion, ListConversion, Read
+from omz.accuracy.conversions import Conversion, ListConversion, Read, Written
 from omz.errors import DescriptorError
 from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
@@ -45,7 +45,7 @@ class Definition(BaseModel):
     annotation_conversion: Conversion = ListConversion()
     labels: str = ""
     data_source: Read = ""
-    bundled: str = ""
+    bundled: Written = ""
     dataset_meta: Read = ""
     subsample_size: (
         Annotated[str, BeforeValidator(str), Field(pattern=r"^(0*[1-9]\d{0,8}|0*([1-9]\d?|100)%)$")] | None

@@ -47,6 +47,7 @@ def measure(
     labels: str | Path | None = None,
     label_order: str = "",
     annotations: str | Path | None = None,
+    allow_outside: bool = False,
     models_dir: str | Path = ".",
     models_root: str | Path | None = None,
     infer_precision: str = "",
@@ -66,6 +67,7 @@ def measure(
         labels: Label file or list name, of the network's classes; those of the IR by default.
         label_order: Name of the class list that a list's indexes follow; found out by default.
         annotations: The list of the pictures and their classes; looked for by default.
+        allow_outside: Whether names in a list and links may lead out of the folder of the data, or of the list.
         models_dir: The tree of converted models, for names.
         models_root: Folder of descriptors; ``OMZ_MODELS_ROOT`` or the toolkit's own by default.
         infer_precision: Of execution: 'f32', 'f16', 'bf16', or '' for the device's own choice.
@@ -94,6 +96,7 @@ def measure(
             labels=labels or "",
             label_order=label_order,
             annotations=None if annotations is None else Path(annotations),
+            allow_outside=allow_outside,
             subsample=lambda _: subsample,
             seed=seed,
         ),

@@ -47,6 +47,7 @@ def dataset_of(
     labels: str | Path = "",
     label_order: str = "",
     annotations: Path | None = None,
+    allow_outside: bool = False,
     definitions: Path | None = None,
     subsample: Callable[[int], int] = lambda total: 0,
     seed: int = 0,
@@ -61,6 +62,7 @@ def dataset_of(
         labels: Label file, or name of a list, of the network's classes; its own by default.
         label_order: See :func:`omz.accuracy.datasets.open_dataset`, and so the others.
         annotations: The list of pictures and classes.
+        allow_outside: Whether the pictures may be anywhere, not in the folder of the data alone.
         definitions: File of dataset definitions, in place of the toolkit's.
         subsample: Gives how many pictures to take, of how many there are; 0 for what the definition says, else all.
         seed: Of their choice.
@@ -83,7 +85,9 @@ def dataset_of(
         if source is None:
             return None
         classes = classes or network_classes(network.most_exact, ports=ports)
-        dataset = open_pictures(source, classes, label_order=label_order, annotations=annotations)
+        dataset = open_pictures(
+            source, classes, label_order=label_order, annotations=annotations, allow_outside=allow_outside
+        )
         return take(dataset, subsample(len(dataset.samples)), seed)
     definition = load_definition(evaluation.dataset, definitions, evaluation.own)
     if source is None and not definition.bundled:
@@ -98,6 +102,7 @@ def dataset_of(
         classes=classes or classes_of(definition, network.most_exact, ports),
         label_order=label_order,
         annotations=annotations,
+        allow_outside=allow_outside,
     )
     if count := subsample(len(dataset.samples)):
         return take(dataset, count, seed)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omz.accuracy.conversions import CsvPictures, FashionPictures, IdxPictures, Packed
+from omz.accuracy.enclosure import Enclosure
 from omz.accuracy.places import found_below
 from omz.errors import ClassError, InferenceError
 from omz.files import writing
@@ -34,7 +35,7 @@ Grey = NDArray[np.uint8]  # (28, 28)
 
 
 def packed_pictures(
-    conversion: Packed, source: Path, data_source: str, classes: ClassList
+    conversion: Packed, source: Path, data_source: str, classes: ClassList, enclosure: Enclosure
 ) -> tuple[list[tuple[Path, int]], str]:
     """Return the pictures of a packed file with the place of their class, and a note on where they are.
 
@@ -46,9 +47,9 @@ def packed_pictures(
         InferenceError: The file is not what it should be, or the pictures are not there.
     """
     where, read = (
-        _csv_pictures(conversion, source)
+        _csv_pictures(conversion, source, enclosure)
         if isinstance(conversion, CsvPictures)
-        else _idx_pictures(conversion, source)
+        else _idx_pictures(conversion, source, enclosure)
     )
     place_of = _places(classes)
     if conversion.convert_images:
@@ -56,6 +57,7 @@ def packed_pictures(
         folder = folder or where.parent / "converted_images"
     else:
         folder = source / data_source
+    enclosure.require(folder / "0.png")
     found: list[tuple[Path, int]] = []
     written = 0
     for number, (told, label, image) in enumerate(read):
@@ -111,9 +113,11 @@ def _places(classes: ClassList) -> Callable[[str, str], int]:
     return place_of
 
 
-def _csv_pictures(conversion: CsvPictures, source: Path) -> tuple[Path, Iterator[tuple[str, str, Grey]]]:
+def _csv_pictures(
+    conversion: CsvPictures, source: Path, enclosure: Enclosure
+) -> tuple[Path, Iterator[tuple[str, str, Grey]]]:
     """Return the file, and (line, class, picture) of each of its lines."""
-    path = found_below(source, conversion.annotation_file)
+    path = found_below(source, conversion.annotation_file, enclosure)
 
     def read() -> Iterator[tuple[str, str, Grey]]:
         with _opened(path) as binary:
@@ -151,7 +155,7 @@ def _bounded_lines(path: Path, file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _idx_pictures(
-    conversion: IdxPictures | FashionPictures, source: Path
+    conversion: IdxPictures | FashionPictures, source: Path, enclosure: Enclosure
 ) -> tuple[Path, Iterator[tuple[str, str, Grey]]]:
     """Return the file of pictures, and (number, class, picture) of each."""
     names = (
@@ -159,7 +163,7 @@ def _idx_pictures(
         if isinstance(conversion, IdxPictures)
         else (conversion.data_file, conversion.annotation_file)
     )
-    images, labels = (found_below(source, name) for name in names)
+    images, labels = (found_below(source, name, enclosure) for name in names)
 
     def read() -> Iterator[tuple[str, str, Grey]]:
         with _opened(images) as pictures, _opened(labels) as classes:

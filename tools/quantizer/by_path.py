@@ -39,6 +39,7 @@ class Pictures:
         seed: Of their choice.
         option: What names the source, for messages.
         steps: How they are prepared; None for what the zoo or the IR says.
+        allow_outside: Whether they may be anywhere, not in the folder of the data alone.
     """
 
     source: Path | None = None
@@ -50,6 +51,7 @@ class Pictures:
     seed: int = 0
     option: str = "--source"
     steps: PictureSteps | None = None
+    allow_outside: bool = False
 
 
 def quantize(
@@ -67,6 +69,7 @@ def quantize(
     labels: str | Path = "",
     label_order: str = "",
     annotations: str | Path | None = None,
+    allow_outside: bool = False,
     models_dir: str | Path = ".",
     models_root: str | Path | None = None,
 ) -> Quantized:
@@ -87,6 +90,7 @@ def quantize(
         labels: Label file or list name, of the network's classes; those of the IR by default.
         label_order: Name of the class list that a list's indexes follow; found out by default.
         annotations: The list of the pictures and their classes; looked for by default.
+        allow_outside: Whether names in a list and links may lead out of the folder of the data, or of the list.
         models_dir: The tree of converted models, for names.
         models_root: Folder of descriptors; ``OMZ_MODELS_ROOT`` or the toolkit's own by default.
 
@@ -112,6 +116,7 @@ def quantize(
         count=subset_size,
         seed=seed,
         option="source",
+        allow_outside=allow_outside,
     )
     options = Options(preset, bias_correction, "", target_device, max_drop)
     return quantize_task(task, options, pictures)
@@ -194,6 +199,7 @@ def _find(
         classes_needed=measured,
         label_order=pictures.label_order,
         annotations=pictures.annotations,
+        allow_outside=pictures.allow_outside,
         source_option=pictures.option,
     )
 

@@ -171,6 +171,7 @@ def _pictures(args: argparse.Namespace) -> Pictures:
         args.subset_size,
         args.seed,
         steps=steps_stated(args),
+        allow_outside=args.allow_outside,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omz.accuracy.datasets import Sample, choose, open_dataset, take
 from omz.accuracy.definitions import Definition
+from omz.accuracy.enclosure import Enclosure
 from omz.errors import ClassError
 from omz.inference.sources import pictures_below
 from omz.outgoing import describe
@@ -27,6 +28,7 @@ def find_pictures(
     classes_needed: bool = False,
     label_order: str = "",
     annotations: Path | None = None,
+    allow_outside: bool = False,
     source_option: str = "--source",
 ) -> tuple[Sequence[Sample | Unlabelled], Sequence[Sample]]:
     """Find pictures, in any of the forms of a dataset, or simply all that are in a folder and the folders in it.
@@ -40,6 +42,7 @@ def find_pictures(
         classes_needed: Whether pictures without a known class are refused.
         label_order: Name of the class list that a list's indexes follow; found out by default.
         annotations: The list of pictures and classes; looked for by default.
+        allow_outside: Whether the pictures may be anywhere, not in the folder of the data alone.
         source_option: What names the source on the command line, for messages.
 
     Returns:
@@ -56,6 +59,7 @@ def find_pictures(
             classes=classes,
             label_order=label_order,
             annotations=annotations,
+            allow_outside=allow_outside,
             source_option=source_option,
         )
     except ClassError as error:
@@ -65,6 +69,7 @@ def find_pictures(
             raise
         _log.debug("%s", describe(error))
         paths = pictures_below(source)
+        Enclosure([source], anywhere=allow_outside).require_all(paths)
         _log.info("%s: %d pictures, without regard to classes", source, len(paths))
         return [Unlabelled(paths[place]) for place in choose(len(paths), count, seed)], ()
     if classes_needed:

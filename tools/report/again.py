@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: Options of the report that say neither which network it is nor where it is.
 _KEPT = (
-    "output", "precisions", "input", "pictures", "source", "annotations", "label_order", "labels", "subsample",
-    "device", "infer_precision", "time", "layout", "input_shape", "output_name",
+    "output", "precisions", "input", "pictures", "source", "annotations", "allow_outside", "label_order", "labels",
+    "subsample", "device", "infer_precision", "time", "layout", "input_shape", "output_name",
 )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def commands(
         network, place, made = ["-m", text], [], []
     data = [
         word
-        for name in ("source", "annotations", "label_order")
+        for name in ("source", "annotations", "allow_outside", "label_order")
         if (word := _option(name, getattr(args, name)))
     ]
     steps = steps_stated(args)
@@ -70,8 +70,10 @@ def commands(
 
 def _option(name: str, value: object) -> list[str]:
     """Return an option as it was given; none for nothing."""
-    if value in (None, "", ()):
+    if value in (None, "", ()) or value is False:
         return []
+    if value is True:
+        return [f"--{name}"]
     if isinstance(value, tuple):  # a shape
         return [f"--{name}", f"[{','.join(map(str, value))}]"]
     values = value if isinstance(value, list) else [value]

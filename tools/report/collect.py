@@ -74,6 +74,7 @@ def find_dataset(network: Network, evaluation: Evaluation | None, options: Optio
         labels=options.labels,
         label_order=options.label_order,
         annotations=options.annotations,
+        allow_outside=options.allow_outside,
         subsample=lambda total: options.subsample,
         ports=options.ports,
     )

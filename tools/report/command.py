@@ -123,6 +123,7 @@ def _run(args: argparse.Namespace) -> int:
             sample_count=args.pictures,
             dataset=args.source,
             annotations=args.annotations,
+            allow_outside=args.allow_outside,
             label_order=args.label_order,
             labels=args.labels or "",
             subsample=args.subsample,

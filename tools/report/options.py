@@ -26,6 +26,7 @@ class Options:
         dataset: Labelled pictures, as ``accuracy_check -s`` takes them; None for those that come with the
             model, if any do.
         annotations: The list of these pictures and their classes; None to look for it.
+        allow_outside: Whether they may be anywhere, not in the folder of the data alone.
         label_order: The class list that its indexes follow; '' to find out.
         labels: Label file or list name of the classes; '' for those of the IR.
         subsample: So many of them, by lot; 0 for all.
@@ -40,6 +41,7 @@ class Options:
     sample_count: int = 12
     dataset: Path | None = None
     annotations: Path | None = None
+    allow_outside: bool = False
     label_order: str = ""
     labels: str = ""
     subsample: int = 0
