@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import random
 import socket
 import threading
@@ -47,6 +48,12 @@ def endless(start: bytes, piece: bytes, pause_s: float = 0) -> Script:
                 yield pause_s
 
     return script
+
+
+@pytest.fixture(autouse=True)
+def no_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out those of commands that other tests have run; warnings still reach stderr."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
 
 
 class Server(RawServer):

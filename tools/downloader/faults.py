@@ -54,6 +54,8 @@ def is_temporary(status: int) -> bool:
 @contextmanager
 def network_faults() -> Iterator[None]:
     """Turn whatever the HTTP libraries raise into a :class:`SourceError` of a few words."""
+    from http.client import HTTPException
+
     import urllib3.exceptions as low
     from requests import exceptions as high
 
@@ -76,6 +78,8 @@ def network_faults() -> Iterator[None]:
     except (high.ConnectionError, low.ProtocolError) as error:
         if broken := next((part for part in _chain(error) if isinstance(part, low.IncompleteRead)), None):
             answer = f"truncated: the connection ended after {broken.partial} bytes"
+        elif any(isinstance(part, HTTPException) and not _is_closed(part) for part in _chain(error)):
+            answer = "sent what is no answer of HTTP"
         else:
             answer = f"connection failed: {_root_cause(error)}"
         raise SourceError(answer, retry=True) from error
@@ -83,6 +87,11 @@ def network_faults() -> Iterator[None]:
         raise SourceError(plain(str(error)) or type(error).__name__) from error
     except OSError as error:  # what requests raises for certificates that are not there
         raise SourceError(plain(f"{error}{_named_certificates()}")) from error
+
+
+def _is_closed(error: BaseException) -> bool:
+    """Tell whether the connection was closed before an answer began."""
+    return isinstance(error, ConnectionError)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
