@@ -18,11 +18,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 from downloader.faults import BENIGN, FINAL, RAW, RESTARTS, Fault, FaultServer
@@ -56,6 +56,10 @@ _PRIVATE = re.compile(r"\.omz\.lock|\.(?P<name>.+?)\.(?:[0-9a-f]{16}\.)?part")
 _LINES = re.compile(
     r"ERROR: net: \S+ could not be fetched: .*|\s*Check the network and the source; or .*|FAILED:|net|"
 )
+
+
+class Server(Protocol):
+    def serve(self, path: str, body: bytes, *plan: Fault, **options: Any) -> str: ...
 
 
 @dataclass
@@ -92,6 +96,20 @@ def play(seed: int) -> Record:
     return _Sequence(seed).play()
 
 
+def drawn(seed: int) -> tuple[str, list[str]]:
+    """Return how the sequence of a number is run, and the first fault of each source."""
+    firsts = []
+
+    class Draft:
+        def serve(self, path: str, body: bytes, *plan: Fault, **_: object) -> str:
+            firsts.append(plan[0].kind if plan else "none")
+            return path
+
+    sequence = _Sequence(seed)
+    list(sequence._draw(Draft()))
+    return sequence.mode, firsts
+
+
 class _Sequence:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(f"sequence {seed}")
@@ -118,7 +136,7 @@ class _Sequence:
         self.record.seconds = time.monotonic() - began
         return self.record
 
-    def _draw(self, server: FaultServer) -> Iterator[File]:
+    def _draw(self, server: Server) -> Iterator[File]:
         """Draw files, their sources, and what goes wrong with each."""
         rng = self.rng
         kinds = rng.choice([KINDS, RAW, KINDS, [rng.choice(KINDS), rng.choice(KINDS), "none"]])
@@ -335,6 +353,3 @@ def prepare() -> None:
     """Let transfers in this process take small pieces, and log nothing."""
     receive.PIECE_BYTES, transfer.PROGRESS_BYTES = 50_000, 100_000
     logging.disable()
-
-
-__all__: Sequence[str] = ["KINDS", "Hang", "Record", "play", "prepare"]
