@@ -158,6 +158,16 @@ def writing(target: Path, error: type[ZooError]) -> Iterator[None]:
         ) from reason
 
 
+def check_end(path: Path, size: int) -> None:
+    """Make a file longer, to learn what another library has been told when it wrote it and keeps to itself.
+
+    Raises:
+        OSError: The disk takes no ``size`` bytes more, or none of a file that is so long.
+    """
+    with path.open("ab") as stream:  # which makes it if need be
+        os.posix_fallocate(stream.fileno(), os.fstat(stream.fileno()).st_size, size)
+
+
 def share_blocks(source: BinaryIO, target: BinaryIO) -> bool:
     """Let a file that is open for writing share the blocks of another; the first write to either parts them.
 

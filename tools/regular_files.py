@@ -60,14 +60,14 @@ def regular_descriptor(path: Path, flags: int = os.O_RDONLY) -> int:
         OSError: As for :func:`open_regular`.
     """
     try:  # first: to open a device may do something, and who writes to a pipe notices
-        _check(path, path.lstat() if flags & os.O_NOFOLLOW else path.stat())
+        _check(path, path.lstat() if flags & os.O_NOFOLLOW else path.stat(), flags)
     except FileNotFoundError:
         if not flags & os.O_CREAT:
             raise
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
     try:
         found = os.fstat(descriptor)
-        _check(path, found)
+        _check(path, found, flags)
         if found.st_size == 0 and not flags & os.O_WRONLY:
             _check_empty(path, descriptor)
         os.set_blocking(descriptor, True)
@@ -88,8 +88,10 @@ def told_otherwise(path: Path) -> str:
     return ""
 
 
-def _check(path: Path, found: os.stat_result) -> None:
+def _check(path: Path, found: os.stat_result, flags: int = os.O_RDONLY) -> None:
     kind = stat.S_IFMT(found.st_mode)
+    if kind == stat.S_IFCHR and flags & os.O_ACCMODE == os.O_WRONLY:
+        return  # what is only written to may be /dev/null or /dev/full: it answers at once
     if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind not in (stat.S_IFREG, stat.S_IFLNK):  # a link that is not to be followed: the system refuses it

@@ -10,7 +10,7 @@ from typing import Any
 from omz.demos.common.containers import is_finished
 from omz.demos.common.inputs import Inputs
 from omz.errors import InferenceError
-from omz.files import writing
+from omz.files import check_end, writing
 from omz.inference import opencv
 from omz.inference.images import Image
 from omz.private import private_path
@@ -28,7 +28,7 @@ class VideoWriter:
         self._writer: Any = None
         self._part = path
         self._size = (0, 0)
-        self._frames = self._bytes = 0
+        self._begun = self._frames = self._bytes = 0
 
     def write(self, image: Image, source: str) -> None:
         """Append a frame.
@@ -42,6 +42,7 @@ class VideoWriter:
             self._open(image)
         if (image.shape[1], image.shape[0]) != self._size:
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
+        self._begun += 1
         self._writer.write(image)
         self._frames += 1
         if self._frames % _LOOK_EVERY == 0:
@@ -68,7 +69,7 @@ class VideoWriter:
         self._writer = cv2.VideoWriter(str(self._part), codec, self._fps, self._size)
         if not self._writer.isOpened():
             try:
-                self._check_end(_HELD_BACK)
+                self._tell_refusal(_HELD_BACK)
             finally:
                 self.close(keep=False)
             raise InferenceError(f"{self._path}: cannot be written as a video")
@@ -104,21 +105,20 @@ class VideoWriter:
             while video.grab():
                 there += 1
             video.release()
-        if there != self._frames:
+        if not self._frames <= there <= self._begun:  # Ctrl-C may have come between
             width, height = self._size
-            self._check_end(max(_HELD_BACK, 3 * width * height))
+            self._tell_refusal(max(_HELD_BACK, 3 * width * height))
             what = f"{there} of {self._frames} frames" if finished else "an unfinished file"
             raise InferenceError(f"{self._path}: cannot be written: what arrived on the disk is {what}")
 
-    def _check_end(self, size: int) -> None:
-        """Try to write on behind the end of the file, to learn what the encoder was told.
+    def _tell_refusal(self, size: int) -> None:
+        """Tell what the encoder was told: OpenCV removes a file that it could not begin, and leaves others unfinished.
 
         Raises:
             InferenceError: The disk takes no more; says why.
         """
-        # "ab", as OpenCV removes a file that it could not begin
-        with writing(self._path, InferenceError), self._part.open("ab") as file:
-            os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+        with writing(self._path, InferenceError):
+            check_end(self._part, size)
 
     def _check_room(self) -> None:
         """Check that the file still grows, or could.
@@ -132,8 +132,7 @@ class VideoWriter:
                 return
             probe = private_path(self._path.parent)
             try:
-                with probe.open("xb") as file:
-                    os.posix_fallocate(file.fileno(), 0, _HELD_BACK)
+                check_end(probe, _HELD_BACK)
             finally:
                 with suppress(OSError):
                     probe.unlink(missing_ok=True)

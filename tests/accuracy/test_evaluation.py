@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,15 @@ def test_resumes_where_it_was_interrupted(digit_parts, tmp_path):
         measure(xml, dataset, evaluation, resume=kept, progress=interrupt)
     assert len(kept.read_text().splitlines()) == 101
     kept.write_text(kept.read_text() + "[100, [1, 2")  # cut off while writing
+    there = kept.read_text()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(there) // 2, hard))  # as if the disk had become full since
+    try:
+        with pytest.raises(InferenceError, match=r"answers\.jsonl: cannot be written"):
+            measure(xml, dataset, evaluation, resume=kept)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert kept.read_text() == there
     resumed = measure(xml, dataset, evaluation, resume=kept)
     assert resumed.predictions == whole.predictions
     assert resumed.measured == 260

@@ -15,7 +15,7 @@ from omz.demos.common.containers import is_finished
 from omz.demos.common.inputs import Inputs
 from omz.demos.common.video_writer import VideoWriter
 from omz.errors import InferenceError
-from omz.inference.sources import Arrays
+from omz.inference.sources import Arrays, open_source
 
 SUFFIXES = (".avi", ".mkv", ".mp4")
 COUNT = 24
@@ -48,7 +48,7 @@ def test_frames_that_are_missing_or_damaged_are_found(picture, tmp_path, suffix,
     path = tmp_path / f"v{suffix}"
     path.write_bytes(b"before")
     writer = write(path, picture)
-    writer._frames += 1
+    writer._begun = writer._frames = COUNT + 1
     with pytest.raises(
         InferenceError, match=rf"v{suffix}: cannot be written: .*{COUNT} of {COUNT + 1} frames"
     ):
@@ -85,6 +85,14 @@ def test_a_limit_on_sizes_is_told(tiny, video, tmp_path, suffix):
             assert path.read_bytes() == b"before"
 
 
+def test_an_interruption_behind_a_frame_loses_nothing(picture, tmp_path):
+    path = tmp_path / "v.avi"
+    writer = write(path, picture)
+    writer._frames -= 1  # it was written, and not counted yet
+    writer.close()
+    assert len(list(open_source(path))) == COUNT
+
+
 def test_a_folder_that_goes_away_is_told(picture, tmp_path):
     folder = tmp_path / "folder"
     writer = write(folder / "v.avi", picture)
@@ -97,6 +105,7 @@ def test_a_folder_that_goes_away_is_told(picture, tmp_path):
 
 def test_a_full_disk_is_told_while_frames_still_come(picture, tmp_path, monkeypatch):
     """Hours may lie between; a file that does not grow is looked into."""
+    from omz import files
     from omz.demos.common import video_writer
 
     monkeypatch.setattr(video_writer, "_LOOK_EVERY", 4)
@@ -108,7 +117,7 @@ def test_a_full_disk_is_told_while_frames_still_come(picture, tmp_path, monkeypa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(video_writer.os, "posix_fallocate", full)
+    monkeypatch.setattr(files.os, "posix_fallocate", full)
     writer._frames, writer._bytes = 15, size + 1_000_000
     with pytest.raises(InferenceError, match="No space left on device"):
         writer.write(picture(1), "camera 0")

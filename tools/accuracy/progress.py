@@ -11,13 +11,13 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from omz.errors import InferenceError
-from omz.files import writing
+from omz.files import whole_file, writing
 from omz.regular_files import open_regular, regular_descriptor
 
 if TYPE_CHECKING:
@@ -79,16 +79,23 @@ def open_progress(
         _log.info("%s: %d of %d pictures are done already", path, len(answers), len(dataset.samples))
     with writing(path, InferenceError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.fdopen(
-            regular_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8"
-        )
+        if answers:  # a full disk must not take those that are there
+            with whole_file(path, InferenceError) as stream:
+                stream.write("".join(_lines(digest, answers)).encode())
+        begin = os.O_APPEND if answers else os.O_TRUNC
+        file = os.fdopen(regular_descriptor(path, os.O_WRONLY | os.O_CREAT | begin), "w", encoding="utf-8")
     with _closing(path, file):
-        with writing(path, InferenceError):
-            file.write(json.dumps({"evaluation": digest}) + "\n")
-            for place, (ranking, scores) in answers.items():
-                file.write(json.dumps([place, ranking, scores]) + "\n")
-            file.flush()
+        if not answers:
+            with writing(path, InferenceError):
+                file.writelines(_lines(digest, answers))
+                file.flush()
         yield Progress(answers, path, file)
+
+
+def _lines(digest: str, answers: Mapping[int, Kept]) -> Iterator[str]:
+    yield json.dumps({"evaluation": digest}) + "\n"
+    for place, (ranking, scores) in answers.items():
+        yield json.dumps([place, ranking, scores]) + "\n"
 
 
 @contextmanager

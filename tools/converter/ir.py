@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,13 +11,17 @@ import openvino as ov
 
 from omz.converter.pairs import WEIGHTS, placeholder, publish, seal
 from omz.errors import ConversionError
+from omz.files import check_end, writing
 from omz.private import private_folder
+from omz.regular_files import open_regular
 
 #: Model API's names of what an IR can say about itself.
 MODEL_INFO = "model_info"
 #: Our own section: where the IR comes from, and what Model API's cannot hold. No path and no time, they would make
 #: equal things differ.
 PROVENANCE = "omz"
+#: Where in the ``.bin`` a constant is, as the ``.xml`` tells.
+_EXTENT = re.compile(rb'\boffset="(\d+)" size="(\d+)"')
 
 
 def describe(model: ov.Model, model_info: Mapping[str, object], provenance: Mapping[str, str]) -> None:
@@ -51,24 +55,44 @@ def write_ir(
         except OSError as error:
             raise ConversionError(f"{xml.parent}: cannot be written to: {error.strerror}") from error
         fresh = folder / xml.name
-        with _writing(xml):
+        with _writing(xml, fresh):
             entry = placeholder()
             sealed = model.clone()
             sealed.set_rt_info(entry, [PROVENANCE, WEIGHTS])
             ov.save_model(sealed, fresh, compress_to_fp16=compress_to_fp16)
+            _check_written(fresh)
             seal(fresh, entry)
         if check:
             check(fresh)
-        with _writing(xml):
+        with _writing(xml, fresh):
             publish(fresh, xml)
 
 
 @contextmanager
-def _writing(xml: Path) -> Iterator[None]:
+def _writing(xml: Path, fresh: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        raise ConversionError(f"{xml}: cannot be written: {_reason(error, xml)}") from error
+        with writing(xml, ConversionError):
+            if isinstance(error, OSError):
+                raise
+            for half in (fresh.with_suffix(".bin"), fresh):  # of what the system says, OpenVINO tells nothing
+                check_end(half, 1 << 20)
+        raise ConversionError(f"{xml}: cannot be written: {str(error).strip().splitlines()[-1]}") from error
+
+
+def _check_written(xml: Path) -> None:
+    """Check that both files have the length that the ``.xml`` tells.
+
+    Raises:
+        RuntimeError: They have not.
+    """
+    with open_regular(xml) as stream:
+        content = stream.read()
+    end = max((int(offset) + int(size) for offset, size in _EXTENT.findall(content)), default=0)
+    size = xml.with_suffix(".bin").stat().st_size
+    if size < end or not content.rstrip().endswith(b"</net>"):
+        raise RuntimeError(f"OpenVINO has written {size} of {end} bytes of weights")
 
 
 def _text(value: object) -> str:
@@ -77,10 +101,3 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     return str(value)
-
-
-def _reason(error: Exception, xml: Path) -> str:
-    free = shutil.disk_usage(xml.parent).free
-    if free < 1 << 20:
-        return f"the disk is full ({free} bytes free)"
-    return getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
