@@ -1,6 +1,7 @@
 """Names are given before they are read, once; ``onnx.checker`` is the oracle."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -328,3 +329,12 @@ def test_nodes_are_counted(monkeypatch):
     assert refusal(classifier()) == ""
     monkeypatch.setattr(graph_reader, "MAX_NODES", 5)
     assert "more than 5 nodes" in refusal(classifier())
+
+
+def test_what_onnx_brings_along_is_read():
+    """Networks of many exporters and of all operators, as its tests of backends have them."""
+    paths = sorted((Path(onnx.__file__).parent / "backend" / "test" / "data").rglob("*.onnx"))
+    if not paths:
+        pytest.skip("this release of onnx brings none")
+    for path in paths:
+        ModelReader(Reader(path.read_bytes())).read()

@@ -1,7 +1,8 @@
 """A tensor has the data that its shape asks for, in one place."""
 
+import re
+
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,12 +40,10 @@ def test_data_of_all_types(kind, count):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_raw_data_of_all_types(kind, count):
-    dtype = helper.tensor_dtype_to_np_dtype(kind)
-    array = np.ones(count, dtype)
-    try:
-        content = onnx.numpy_helper.from_array(array, "t").raw_data
-    except (KeyError, TypeError, ValueError):
-        pytest.skip("this release of onnx writes no such array")
+    """The name of a type says how many bits a number has; all but three do."""
+    name = TensorProto.DataType.Name(kind)
+    bits = {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}.get(name) or int(re.search(r"\d+", name)[0])
+    content = bytes(-(-count * bits // 8))
     for size, sound in ((len(content), True), (len(content) - 1, False), (len(content) + 1, False)):
         tensor = TensorProto(name="t", dims=[count], data_type=kind, raw_data=bytes(size))
         if sound:
