@@ -83,10 +83,10 @@ def _fields(tokens: Iterator[_Token]) -> dict[str, str]:
             raise _expected("':'", token)
         if (token := next(tokens)).kind != _FIELDS[key.text]:
             raise _expected(f"a {_FIELDS[key.text]} for {key.text!r}", token)
-        text = token.text
+        parts = [token.text]
         while (token := next(tokens)).kind == "string" and _FIELDS[key.text] == "string":
-            text += token.text  # protobuf joins strings that follow each other
-        fields[key.text] = text
+            parts.append(token.text)  # protobuf joins strings that follow each other
+        fields[key.text] = "".join(parts)
     return fields
 
 
