@@ -157,6 +157,12 @@ class ModelReader:
             if name in seen:
                 raise ParseError(f"has two weights {name!r}; which one is meant is not known. {_MEND}")
             seen.add(name)
+        if hidden := [
+            name for name in (*inputs, *weights) if scope.outer is not None and name in scope.outer
+        ]:
+            raise ParseError(
+                f"has {hidden[0]!r} outside of a graph and within; readers differ in which is meant. {_MEND}"
+            )
         scope.names.update(seen)  # a weight may have the name of an input, whose default it is
         self._nodes(graph, depth + 1, scope)
         self._check_outputs(
