@@ -128,6 +128,18 @@ def test_google_drives_confirmation_page_is_confirmed(
     assert drive.requests[1:] == [asked]
 
 
+@pytest.mark.parametrize(
+    "odd", ["<![x[", "<a href='http://[::1?confirm=1'>", "<form action='//['>", "&#xD800;\0", ""]
+)
+def test_a_page_that_html_parser_does_not_take_is_another_page(zoo: Zoo, drive: Loopback, odd: str) -> None:
+    page = f"<html><title>Sorry</title>{odd}<input type=hidden name=confirm></form>"
+    drive.serve("/drive", Reply(page.encode(), headers=HTML))
+    zoo.add("net", described("net.bin", BODY, {"$type": "google_drive", "id": "ab_C-1"}))
+    error = zoo.run().err
+    assert "sent an HTML page ('Sorry')" in error
+    assert "internal error" not in error
+
+
 def test_google_drives_quota_page_is_told_by_its_title(zoo: Zoo, drive: Loopback) -> None:
     drive.serve("/drive", Reply(FORM.format(drive.root).encode(), headers=HTML))
     quota = b"<html><title>Google Drive - Quota exceeded</title></html>"

@@ -38,6 +38,7 @@ from omz.zoo.model_files import ModelFile
 NEXT = b"\0next\0"
 BODY = random.Random(12).randbytes(3000)
 ADDRESS = "http://127.0.0.1:9/net"
+DRIVE = {"$type": "google_drive", "id": "x"}
 HEAD = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\nETag: "v1"\r\n\r\n' % len(BODY)
 
 
@@ -80,9 +81,9 @@ def receive_file(path: Path) -> None:
         folder.mkdir()
         digest = hashlib.sha384(BODY).hexdigest()
         size = len(BODY) if number % 4 != 1 else "unknown"
-        entry = {"name": "net.bin", "size": size, "checksum": digest, "source": [ADDRESS, ADDRESS + "?2"]}
+        entry = {"name": "net.bin", "size": size, "checksum": digest, "source": [ADDRESS, DRIVE]}
         file, target = ModelFile.model_validate(entry), folder / "net.bin"
-        opener = SourceOpener(connect_timeout_s=2, read_timeout_s=2)
+        opener = SourceOpener(google_drive_url=ADDRESS, connect_timeout_s=2, read_timeout_s=2)
         run = Transfer(
             opener=opener, backoff=Backoff(first_s=0, server_limit_s=0), attempts=3, segments=1 + number % 2
         )
@@ -156,11 +157,13 @@ def seeds() -> list[bytes]:
     rest = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1499-2999/3000\r\n\r\n" + BODY[1499:]
     packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(BODY)
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<!DOCTYPE html><html><title>x</title>"
+    confirm = page + b"<form action='/net'><input type=hidden name=confirm value=t></form>"
     moved = b"HTTP/1.1 302 Found\r\nLocation: /net?3\r\nContent-Length: 2\r\n\r\nxx"
     busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
     faults = [recorded(kind, start) for kind in PLAYS for start in (0, 1499)]
     return [
-        good, packed, page + NEXT + good, moved + NEXT + good, busy + NEXT + good, half + NEXT + rest,
+        good, packed, page + NEXT + good, page + NEXT + confirm + NEXT + good,
+        moved + NEXT + good, busy + NEXT + good, half + NEXT + rest,
         *(one + NEXT + good for one in faults), *(half + NEXT + one + NEXT + rest for one in faults),
     ]  # fmt: skip
 
@@ -173,6 +176,7 @@ LINES = [
     b"ETag: \"\r\n x\"", b"Last-Modified: \xe9", b"Content-Type: text/html", b"bb8", b"-5", b"ffffffffffffffff", b"",
     b"Connection: keep-alive", b"Connection: close", b"Set-Cookie: a=b; Domain=\xff", b": x", b" x", b"x",
     b"Content-Type: multipart/mixed; boundary=x", b"WWW-Authenticate: Digest x", b"X-Error-Message: \x1b[2J",
+    b"<![x[", b"<a href='http://[?confirm=1'>", b"<form action='//x'>", b"<input type=hidden name=confirm>", b"</form>",
 ]  # fmt: skip
 
 

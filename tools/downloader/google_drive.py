@@ -27,7 +27,10 @@ def confirmed_address(page: bytes, url: str) -> str | None:
             return None
         address = urljoin(url, parser.address)
         there, here = urlsplit(address), urlsplit(url)
-    except ValueError:  # of addresses that are none
+    except (
+        ValueError,
+        AssertionError,
+    ):  # of addresses that are none, and of `<![` that html.parser does not know
         return None
     is_googles = there.hostname == here.hostname or (there.hostname or "").endswith(_HOSTS)
     return address if is_googles and there.scheme in {"https", here.scheme} else None
