@@ -23,9 +23,11 @@ _PICTURE = re.compile(
     rb"|\x59\xa6\x6a\x95",  # Sun raster
     re.DOTALL,
 )
-#: Lists of other files and addresses, by which FFmpeg knows them: HLS, concat, SDP, DASH, IMF, PLS, ASX, SMIL.
+#: Lists of other files and addresses, as FFmpeg knows them: HLS, concat, SDP, DASH, IMF, PLS, ASX, SMIL and others.
+#: Those that are not known here, it is told not to open.
 _PLAYLIST = re.compile(
-    rb"\s*(?:#EXTM3U|ffconcat version|\[playlist\]|<asx|<smil)|.*(?:c=IN IP|<MPD|<CompositionPlaylist)",
+    rb"\s*(?:#EXTM3U|ffconcat version|\[playlist\]|<asx|<smil|\# VobSub)"
+    rb"|.*(?:c=IN IP|<MPD|<CompositionPlaylist|<SmoothStreamingMedia)",
     re.DOTALL | re.IGNORECASE,
 )
 _PAGE = re.compile(

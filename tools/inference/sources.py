@@ -93,7 +93,7 @@ def _open(given: str | Path) -> Source:
     name = scheme(text) if isinstance(given, str) else ""
     if name in WEB_SCHEMES:
         try:
-            return Pictures([WebPicture(text, fetch(text))], "image")
+            return Pictures([WebPicture(text, fetch(text, tell=True))], "image")
         except NoPictureError:  # a page or an error would have been told
             return Video(text)
     if name in STREAM_SCHEMES:

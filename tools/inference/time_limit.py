@@ -10,11 +10,20 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def within(seconds: float, work: Callable[[], Result]) -> Result:
+#: Work that takes no longer is not told of.
+MOMENT_S = 1.0
+
+
+def within(seconds: float, work: Callable[[], Result], tell: Callable[[], None] = lambda: None) -> Result:
     """Return what ``work()`` returns, or raise what it raises; Ctrl-C is obeyed while it is waited for.
 
     The work has a thread of its own. Where it takes too long, it is left to itself, and does not keep the process from
     ending.
+
+    Args:
+        seconds: The bound.
+        work: What is done.
+        tell: Called once if it takes longer than a moment.
 
     Raises:
         TimeoutError: It was not done in time.
@@ -28,4 +37,11 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
             future.set_exception(error)
 
     threading.Thread(target=run, name="time limit", daemon=True).start()
-    return future.result(seconds)
+    moment = min(MOMENT_S, seconds)
+    try:
+        return future.result(moment)
+    except TimeoutError:
+        if future.done():  # the work's own
+            raise
+    tell()
+    return future.result(seconds - moment)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from omz.errors import InferenceError
 from omz.inference import opencv
 from omz.inference.addresses import scheme, shown
+from omz.inference.ffmpeg import open_video
 from omz.inference.frames import Frame, itself
 from omz.inference.reduction import Enough
 from omz.inference.signatures import START_BYTES, is_text, starts_playlist
@@ -31,24 +32,11 @@ OPEN_SECONDS, FRAME_SECONDS = 10.0, 10.0
 #: What has no end of its own, nor a number of frames.
 LIVE = ("camera", "stream")
 _DEFAULT_FPS, _MAX_FPS = 25.0, 1000.0
-#: Of files that name others.
-_PLAYLIST_SUFFIXES = frozenset(
-    [
-        ".asx",
-        ".avs",
-        ".cue",
-        ".ffconcat",
-        ".m3u",
-        ".m3u8",
-        ".mpd",
-        ".pls",
-        ".sdp",
-        ".smil",
-        ".vpy",
-        ".wpl",
-        ".xspf",
-    ]
-)
+#: Of files that name others, by which people know them; FFmpeg goes by what is in them.
+_PLAYLIST_SUFFIXES = frozenset([
+    ".asx", ".avs", ".cue", ".ffconcat", ".idx", ".ism", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp", ".smil", ".vpy",
+    ".wpl", ".xspf",
+])  # fmt: skip
 _DEVICE = re.compile(r"/dev/video\d+")
 
 
@@ -144,39 +132,42 @@ class Video:
 
 
 def _open_file(path: Path) -> cv2.VideoCapture:
-    cv2 = opencv.load()
     # an absolute path is no address, nor a pattern of numbered pictures, whatever it is named
     name = _utf8(os.path.abspath(path))  # noqa: PTH100 - links stay
-    capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-    return _checked(capture, f"{shown(path)}: no picture or video that OpenCV reads, or damaged")
+    check_video_file(path)
+    return _opened(name, shown(path), "no picture or video that OpenCV reads, or damaged", local=True)
 
 
 def _open_camera(source: str | Path | int) -> cv2.VideoCapture:
     cv2 = opencv.load()
-    if isinstance(source, int):
-        capture = cv2.VideoCapture(source)
-    else:
-        capture = cv2.VideoCapture(_utf8(str(source)), cv2.CAP_V4L2)
-    return _checked(capture, f"camera {source}: cannot be opened")
+    where = f"camera {shown(str(source))}"
+    words = [source] if isinstance(source, int) else [_utf8(str(source)), cv2.CAP_V4L2]
+    try:
+        capture = within(OPEN_SECONDS, lambda: cv2.VideoCapture(*words), partial(_tell, where))
+    except TimeoutError:
+        raise InferenceError(f"{where}: does not answer within {OPEN_SECONDS:g} s") from None
+    return _checked(capture, f"{where}: cannot be opened")
 
 
 def _open_address(address: str) -> cv2.VideoCapture:
-    cv2, where = opencv.load(), shown(_utf8(address))
+    where = shown(_utf8(address))
     _log.info("opening %s (at most %g s)", where, OPEN_SECONDS)
-    bounds = [
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * OPEN_SECONDS)),
-        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * FRAME_SECONDS)),
-    ]
-    began = time.monotonic()
-    try:  # in a thread: FFmpeg does not hear Ctrl-C, and its bounds do not hold for the look-up of names
-        capture = within(OPEN_SECONDS + 1, lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, bounds))
+    return _opened(address, where, "refused, not there, or no video that OpenCV reads", local=False)
+
+
+def _opened(name: str, where: str, complaint: str, *, local: bool) -> cv2.VideoCapture:
+    began, late = time.monotonic(), f"no video within {OPEN_SECONDS:g} s"
+    try:
+        capture = open_video(name, OPEN_SECONDS, FRAME_SECONDS, partial(_tell, where), local=local)
     except TimeoutError:
-        raise InferenceError(f"{where}: no video within {OPEN_SECONDS:g} s") from None
-    late = time.monotonic() - began > 0.9 * OPEN_SECONDS
-    why = (
-        f"no video within {OPEN_SECONDS:g} s" if late else "refused, not there, or no video that OpenCV reads"
+        raise InferenceError(f"{where}: {late}") from None
+    return _checked(
+        capture, f"{where}: {late if time.monotonic() - began > 0.9 * OPEN_SECONDS else complaint}"
     )
-    return _checked(capture, f"{where}: {why}")
+
+
+def _tell(where: str) -> None:
+    _log.info("%s: waiting for its first frame, up to %g s", where, OPEN_SECONDS)
 
 
 def _property(capture: cv2.VideoCapture, name: str) -> float:

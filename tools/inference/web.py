@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from omz.inference.signatures import (
     starts_picture,
     starts_playlist,
 )  # fmt: skip
-from omz.inference.time_limit import within
+from omz.inference.time_limit import MOMENT_S, within
 from omz.outgoing import printable, shortened
 from omz.redaction import redacted
 from omz.web.content import CODINGS, pieces
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
     from omz.web.client import Session
 
-#: For a connection; between two pieces of an answer; for a picture as a whole.
-CONNECT_SECONDS, SILENCE_SECONDS, TOTAL_SECONDS = 10.0, 10.0, 60.0
+_log = logging.getLogger(__name__)
+
+#: For a connection; between two pieces of an answer; until a picture begins; for a picture as a whole.
+CONNECT_SECONDS, SILENCE_SECONDS, START_SECONDS, TOTAL_SECONDS = 10.0, 10.0, 10.0, 60.0
 MAX_REDIRECTS = 5
 _CONNECTIONS = 32  # kept open per server
 _CHUNK_BYTES = 1 << 16
@@ -43,24 +47,39 @@ class NoPictureError(InferenceError):
     """What is there is neither a picture nor a page; it may be a video."""
 
 
-def fetch(address: str) -> bytes:
+def fetch(address: str, *, tell: bool = False) -> bytes:
     """Return the file of the picture at an address; by its first bytes it is one, or the server calls it one.
 
     Args:
         address: Of http:// or https://, perhaps with a login.
+        tell: Whether a log says that it is waited for, where that takes longer than a moment.
 
     Raises:
         NoPictureError: There is something else.
         InferenceError: There is nothing, or not in time, or a page, or too much.
     """
     where = shown(address)
+    begun, bound = threading.Event(), min(START_SECONDS, TOTAL_SECONDS)
+
+    def work() -> bytes:
+        try:
+            return _fetch(address, where, begun)
+        finally:
+            begun.set()
+
+    def wait() -> None:
+        if tell:
+            _log.info("%s: waiting for its beginning, up to %g s", where, bound)
+        if not begun.wait(max(bound - MOMENT_S, 0)):
+            raise InferenceError(f"{where}: not there within {bound:g} s")
+
     try:
-        return within(TOTAL_SECONDS, lambda: _fetch(address, where))
+        return within(TOTAL_SECONDS, work, wait)
     except TimeoutError:
         raise InferenceError(f"{where}: not there within {TOTAL_SECONDS:g} s") from None
 
 
-def _fetch(address: str, where: str) -> bytes:
+def _fetch(address: str, where: str, begun: threading.Event) -> bytes:
     patience = Patience(2 * TOTAL_SECONDS, SILENCE_SECONDS)  # nobody waits for the end of it
     deadline = time.monotonic() + TOTAL_SECONDS
     with _faults(where), _open(address, where, patience) as response:
@@ -76,6 +95,7 @@ def _fetch(address: str, where: str) -> bytes:
             content += piece
             if len(content) >= START_BYTES:
                 break
+        begun.set()
         _check_start(bytes(content[:START_BYTES]), said, where)
         for piece in arriving:
             if time.monotonic() > deadline:
