@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from nets.tiny_classifier import TinyNet, build, draw_picture
+from omz.inference import tried
 from versions import installed
 
 # Examples are the same each time, and no matter of how busy the machine is.
@@ -31,6 +32,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Processes that run tests side by side must know them by the same names."""
     if addresses := [item.nodeid for item in items if re.search(r"\bat 0x[0-9a-f]{8,}", item.nodeid)]:
         raise pytest.UsageError(f"{addresses[0]}: the name differs each time; give the parameters 'ids'")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_its_own(tmp_path_factory) -> Iterator[None]:
+    """What the tests try out is not remembered in the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def known_networks(monkeypatch) -> None:
+    """The networks that tests make need not be tried out in another process first, unless that is what is tested."""
+    monkeypatch.setattr(tried, "_require", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

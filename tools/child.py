@@ -81,9 +81,9 @@ class Child:
         self._unsent = json.dumps(setup).encode() + b"\n"
 
     def call(
-        self, function: Callable[..., object], *arguments: object, limits: Limits | None = None
+        self, function: Callable[..., object] | str, *arguments: object, limits: Limits | None = None
     ) -> object:
-        """Call a function of a module, and return what it returns, which JSON must be able to say.
+        """Call a function of a module, or ``module:name``, and return what it returns, as far as JSON can say it.
 
         A call with limits is a child's last one.
 

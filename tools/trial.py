@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omz.child import Child, Death, Limits
 from omz.errors import ZooError
+from omz.files import data_bytes
 
 #: What a sound network needs no more than, of memory for each byte of its files, and in any case; and of time.
 MEMORY_FACTOR, MEMORY_BYTES = 4, 512 << 20
@@ -21,7 +22,7 @@ FACTOR = "OMZ_TRIAL_FACTOR"
 
 
 def try_out(
-    function: Callable[..., None],
+    function: Callable[..., None] | str,
     *arguments: object,
     where: Path,
     files: Sequence[Path],
@@ -30,7 +31,8 @@ def try_out(
     """Call a function of a module in a process that may die of it.
 
     Args:
-        function: Does all that will be done with the files; what it needs is imported with its module.
+        function: Does all that will be done with the files; what it needs is imported with its module. Also as
+            ``module:name``.
         arguments: Of it.
         where: The file that a message is about.
         files: Those whose sizes bound what is taken.
@@ -52,7 +54,7 @@ def try_out(
 
 def limits(files: Sequence[Path]) -> Limits:
     """Return what a network in these files may take."""
-    size = sum(path.stat().st_size for path in files if path.is_file())
+    size = sum(map(data_bytes, files))
     try:
         factor = max(1.0, float(os.environ.get(FACTOR, "1")))
     except ValueError:

@@ -48,6 +48,11 @@ class Arguments:
     verify: bool = False
     verify_tolerance: float | None = None
 
+    @property
+    def of_onnx(self) -> bool:
+        """Whether the network is one in ONNX."""
+        return self.input_proto is None and self.input_model.suffix == ".onnx"
+
     def with_precision(self, precision: str) -> Arguments:
         """Return these arguments for ``FP16`` or ``FP32``."""
         return replace(self, compress_to_fp16=precision.startswith("FP16"))

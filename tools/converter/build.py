@@ -53,9 +53,7 @@ def build_model(
     with ThreadPoolExecutor(1) as side:
         sources = _sources(arguments)
         digests = {key: side.submit(_sha256, path) for key, path in sources if path.is_file()}
-        model, kinds = (
-            _tried(arguments, labels) if _is_onnx(arguments) else _built(arguments, labels, declared)
-        )
+        model, kinds = _tried(arguments, labels) if arguments.of_onnx else _built(arguments, labels, declared)
         model.set_friendly_name(name)
         info = dict(model_info) | ({"labels": label_text(labels)} if labels else {})
         provenance = {"version": __version__, "arguments": arguments.canonical()}
@@ -93,7 +91,7 @@ def _built(
     model = _network(arguments, declared, checked)
     with located(str(arguments.input_proto or arguments.input_model)):
         _check_inputs(model, arguments.inputs)
-        if not _is_onnx(arguments):
+        if not arguments.of_onnx:
             _check_layouts(model, arguments.layouts or {})
         preprocessing = Preprocessing(
             arguments.mean_values or {},
@@ -110,12 +108,8 @@ def _built(
     return model, kinds
 
 
-def _is_onnx(arguments: Arguments) -> bool:
-    return arguments.input_proto is None and arguments.input_model.suffix == ".onnx"
-
-
 def _sources(arguments: Arguments) -> list[tuple[str, Path]]:
-    if _is_onnx(arguments):
+    if arguments.of_onnx:
         from omz.converter.onnx.external_data import external_files
 
         others = external_files(arguments.input_model)

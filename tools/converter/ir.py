@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import openvino as ov
 
+from omz import vouching
 from omz.converter.pairs import WEIGHTS, placeholder, publish, seal
 from omz.errors import ConversionError
 from omz.files import check_end, writing
 from omz.private import private_folder
 from omz.regular_files import open_regular
+from omz.trial import MEMORY_BYTES, MEMORY_FACTOR
 
 #: Model API's names of what an IR can say about itself.
 MODEL_INFO = "model_info"
@@ -32,7 +35,12 @@ def describe(model: ov.Model, model_info: Mapping[str, object], provenance: Mapp
 
 
 def write_ir(
-    model: ov.Model, xml: Path, *, compress_to_fp16: bool, check: Callable[[Path], object] | None = None
+    model: ov.Model,
+    xml: Path,
+    *,
+    compress_to_fp16: bool,
+    check: Callable[[Path], object] | None = None,
+    sound: bool = False,
 ) -> None:
     """Write a model.
 
@@ -44,6 +52,7 @@ def write_ir(
         xml: Where to; its folder is made if need be.
         compress_to_fp16: Store float weights in half precision.
         check: Is shown the ``.xml`` that has been written before it has its name; raises what keeps it from that.
+        sound: We have made the graph ourselves, or tried it out, so that nobody here need try it again.
 
     Raises:
         ConversionError: The files cannot be written.
@@ -66,6 +75,8 @@ def write_ir(
             check(fresh)
         with _writing(xml, fresh):
             publish(fresh, xml)
+    if sound and _is_modest(model):
+        vouching.vouch_for_ours(xml)
 
 
 @contextmanager
@@ -93,6 +104,27 @@ def _check_written(xml: Path) -> None:
     size = xml.with_suffix(".bin").stat().st_size
     if size < end or not content.rstrip().endswith(b"</net>"):
         raise RuntimeError(f"OpenVINO has written {size} of {end} bytes of weights")
+
+
+def _is_modest(model: ov.Model) -> bool:
+    """Return whether one picture needs no more memory than what is tried out may take; a prototxt may say anything."""
+    batch = {dims[0] for dims in map(_dimensions, model.inputs) if dims}
+    activations = weights = 0
+    for node in model.get_ops():
+        for output in node.outputs():
+            dims = _dimensions(output)
+            if node.get_type_name() == "Constant":
+                weights += math.prod(dims) * output.get_element_type().size
+            else:
+                rest = dims[1:] if dims and dims[0] in batch else dims
+                activations += math.prod(rest) * output.get_element_type().size
+    return activations <= MEMORY_FACTOR * weights + MEMORY_BYTES
+
+
+def _dimensions(output: ov.Output) -> list[int]:
+    """Return the sizes of a tensor; 1 for any size, which whoever uses the network chooses."""
+    shape = output.get_partial_shape()
+    return [] if shape.rank.is_dynamic else [size.get_length() if size.is_static else 1 for size in shape]
 
 
 def _text(value: object) -> str:

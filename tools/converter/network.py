@@ -63,7 +63,13 @@ class Network:
         if xml.suffix != ".xml":
             xml = xml / f"{self.name}.xml"
         check = verification(self.arguments, xml, precision) if verify else None
-        write_ir(self.model, xml, compress_to_fp16=precision == "FP16", check=check)
+        write_ir(
+            self.model,
+            xml,
+            compress_to_fp16=precision == "FP16",
+            check=check,
+            sound=not self.arguments.of_onnx,
+        )
         return xml
 
     def verify(self, tolerance: float | None = None) -> Agreement:

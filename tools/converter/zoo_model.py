@@ -122,7 +122,13 @@ def convert_model(
     for precision in precisions:
         xml = ir_path(model, output_dir, precision)
         check = verification(arguments, xml, precision) if arguments.verify else None
-        write_ir(built, xml, compress_to_fp16=precision.startswith("FP16"), check=check)
+        write_ir(
+            built,
+            xml,
+            compress_to_fp16=precision.startswith("FP16"),
+            check=check,
+            sound=not arguments.of_onnx,
+        )
         log.info("%s", xml)
         written.append(xml)
     log.info("%s: %s in %.2f s", model.name, " and ".join(precisions), time.perf_counter() - began)

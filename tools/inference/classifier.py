@@ -21,6 +21,7 @@ from omz.inference.picture_input import one_at_a_time, picture_input
 from omz.inference.ranking import Prediction, rank
 from omz.inference.reduction import Enough
 from omz.inference.resizing import RESIZE_TYPES
+from omz.inference.tried import require_runnable
 from omz.zoo.class_list import ClassList
 from omz.zoo.label_files.entries import check_characters
 from omz.zoo.labels import read_labels
@@ -184,6 +185,7 @@ def load_classifier(
     target = parse_device(device.device, core.available_devices)
     config = properties(device, target)
     path = find_model(model)
+    require_runnable(path, inputs, labels, output)
     read = read_classifier(core, path, inputs, labels, output)
     names = read.labels
     if not names:

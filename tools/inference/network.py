@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from omz.converter.ir import PROVENANCE
 from omz.converter.pairs import check_pair, read_pair
 from omz.errors import InferenceError, located
+from omz.inference.tried import require_readable
 from omz.regular_files import open_regular
 from omz.zoo.label_files.entries import check_characters
 from omz.zoo.label_text import names_of
@@ -43,6 +44,7 @@ def read_network(core: ov.Core, path: Path) -> ov.Model:
     Raises:
         InferenceError: It is none, or damaged, or a half of it is missing or another IR's.
     """
+    require_readable(path)
     return read_pair(path, lambda: _read(core, path))
 
 

@@ -18,6 +18,7 @@ from omz.inference.network import read_network
 from omz.inference.output import output_place, recorded_kind
 from omz.inference.picture_input import PictureInput, picture_input
 from omz.inference.ports import DEFAULT, Ports
+from omz.inference.tried import require_computable
 from omz.quantizer import backend
 from omz.quantizer.calibration import Batches, Prepare, digest, readable, truth_of
 from omz.quantizer.graph import given_back, has_squeeze_excitation, name_by_place
@@ -99,6 +100,7 @@ def quantize_model(
     if options.max_drop is not None and any(truth_of(one) is None for one in validation or samples):
         raise UsageError("--max_drop: how much is lost can be measured only on pictures whose class is known")
     version = backend.load().__version__
+    require_computable(xml, ports.layout, ports.shape)
     model = read_network(ov.Core(), xml)
     picture = _input_of(model, xml, options, ports)
     judge = None if options.max_drop is None else _judge(model, xml, picture.batch, ports)
@@ -131,7 +133,7 @@ def quantize_model(
     if correction != automatic:
         choice["bias_correction_chosen"] = "yes"
     _describe(quantized, options, correction, chosen, version, back, choice)
-    write_ir(quantized, output, compress_to_fp16=compress_to_fp16)
+    write_ir(quantized, output, compress_to_fp16=compress_to_fp16, sound=True)
     seconds = time.perf_counter() - began
     return Quantized(output, len(chosen), correction, seconds, measure, value_before, value, tuple(back))
 
