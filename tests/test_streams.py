@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+
+from omz.command import printing
+from omz.outgoing import json_text
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 #: Commands that print, with the exit status that they have where everything is printed.
@@ -83,3 +89,26 @@ def test_no_file_takes_the_place_of_a_closed_stream(tiny, folder, tmp_path: Path
     done = shell(f"{command.replace('report.json', '-')} <&- 2>&-", tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith("{\n")
+
+
+def test_whatever_is_printed_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "a\x1b[31mb\x9b5mc\u202e\r\0d\udcff\n\té"
+
+    def body() -> int:
+        for stream in (sys.stdout, sys.stderr):
+            print(evil, file=stream)
+            stream.writelines([evil, "\n"])
+        return 0
+
+    assert printing("tool", body) == 0
+    shown = capsys.readouterr()
+    assert shown.out == shown.err == 2 * "a\\x1b[31mb\\x9b5mc\\u202e\\r\\x00d\\udcff\n\té\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+def test_letters_that_stdout_has_not_are_escaped(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    names = ["é", "\U0001f4a3"]
+    assert printing("tool", lambda: print(json_text(names)) or 0) == 0
+    assert json.loads(out.buffer.getvalue().decode(encoding)) == names

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from omz.errors import UsageError
 from omz.files import read_bounded
+from omz.outgoing import printable
 from omz.suggestions import did_you_mean
 from omz.zoo import catalogue
 
@@ -68,7 +69,7 @@ def is_made(args: argparse.Namespace) -> bool:
 
 def print_all(args: argparse.Namespace) -> None:
     """Print the name of every model, one a line."""
-    print("\n".join(catalogue.model_names(models_root(args))))
+    print("\n".join(map(printable, catalogue.model_names(models_root(args)))))
 
 
 def selected_models(args: argparse.Namespace) -> Sequence[Model | CompositeModel]:
