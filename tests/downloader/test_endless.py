@@ -77,18 +77,16 @@ class Server(RawServer):
                 time.sleep(step)
 
 
-def fetch(
-    folder: Path, *urls: str, attempts: int = 2, body: bytes = BODY, idle_s: float = IDLE_S
-) -> str | None:
+def fetch(folder: Path, *urls: str, attempts: int = 2, body: bytes = BODY, size: object = None) -> str | None:
     """Fetch the file; returns the error, if there is one."""
     entry = {
         "name": "net.bin",
-        "size": len(body),
+        "size": size or len(body),
         "checksum": hashlib.sha384(body).hexdigest(),
         "source": list(urls),
     }
     run = Transfer(
-        opener=SourceOpener(connect_timeout_s=2.0, read_timeout_s=idle_s),
+        opener=SourceOpener(connect_timeout_s=2.0, read_timeout_s=IDLE_S),
         backoff=Backoff(first_s=0),
         attempts=attempts,
     )
@@ -333,6 +331,14 @@ def test_a_bomb_takes_no_memory(tmp_path: Path, coding: str) -> None:
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert most < 8 << 20
+
+
+@pytest.mark.slow
+def test_a_bomb_of_unknown_size_fills_no_disk(tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(200 << 20), 9)
+    with Server(GZIPPED + bomb) as server:
+        assert "less than one part in 100" in str(fetch(tmp_path, server.url, attempts=1, size="unknown"))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import gzip
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import cv2
@@ -297,8 +298,15 @@ def test_video_among_pictures_is_told(server, video):
 
 class TestKept:
     def test_each_is_fetched_once_however_often_it_is_decoded(self, server, png):
-        addresses = [server.serve(f"/{number}", png) for number in range(20)]
+        addresses = [server.serve(f"/{number}", Reply(png, pause_after=0)) for number in range(20)]
         source = open_sources([*addresses, server.root + "/nothing"])
+
+        def go_on_when_there_are_two():
+            while server.at_once < 2:
+                time.sleep(0.001)
+            server.go_on.set()
+
+        threading.Thread(target=go_on_when_there_are_two, daemon=True).start()
         source.keep("why not")
         for _ in range(3):
             *good, bad = list(source)

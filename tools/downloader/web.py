@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -36,6 +37,8 @@ LONGEST_WAIT_S = 600.0
 #: No file has more bytes than 18 digits can say, and longer numbers are slow to parse, or refused by Python.
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
+#: As of archives: content of unknown size that was packed better than this is not to fill the disk.
+MAX_RATIO = 100.0
 _SENDABLE = re.compile("[!-~](?:[ -~]{0,198}[!-~])?")
 
 
@@ -191,7 +194,8 @@ class Web:
         if packed and encoding not in CODINGS:
             raise SourceError(f"sent the file packed as {plain(encoding)!r}, which was not asked for")
         framed = length is not None or _is_chunked(response)
-        chunks = _chunks(response, patience, self._rate, encoding if packed else "")
+        ratio = MAX_RATIO if expected.size is None else math.inf
+        chunks = _chunks(response, patience, self._rate, encoding if packed else "", ratio)
         if not expected.is_page:
             called_html = "html" in response.headers.get("Content-Type", "").lower()
             start, is_page = peek(chunks, called_html=called_html)
@@ -353,11 +357,15 @@ def _version(response: requests.Response) -> Version:
 
 
 def _chunks(
-    response: requests.Response, patience: Patience, rate: RateLimit | None, coding: str = ""
+    response: requests.Response,
+    patience: Patience,
+    rate: RateLimit | None,
+    coding: str = "",
+    ratio: float = math.inf,
 ) -> Iterator[bytes]:
     portion = min(CHUNK_BYTES, rate.portion) if rate else CHUNK_BYTES
     with network_faults():
-        for piece in pieces(response, patience, portion, coding):
+        for piece in pieces(response, patience, portion, coding, ratio):
             if rate:
                 rate.take(len(piece))
             yield piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,13 +14,18 @@ if TYPE_CHECKING:
 
 #: The most that one piece has when it is unpacked.
 PIECE_BYTES = 1 << 18
+FREE_BYTES = 64 << 20
 #: What we unpack. We ask for none; any other that comes in spite of that is for the caller to refuse.
 CODINGS = ("gzip", "x-gzip", "deflate")
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
 def pieces(
-    response: requests.Response, patience: Patience, portion: int, coding: str = ""
+    response: requests.Response,
+    patience: Patience,
+    portion: int,
+    coding: str = "",
+    ratio: float = math.inf,
 ) -> Iterator[bytes]:
     """Yield the content as it arrives.
 
@@ -28,12 +34,23 @@ def pieces(
         patience: What it may cost.
         portion: The most that is taken from the connection at once, in bytes.
         coding: Unpack it from this, one of :data:`CODINGS`; nothing: as it is.
+        ratio: Beyond the first 64 MiB, content that is more than so many times as large as it came is refused.
 
     Raises:
         AnswerError: It costs too much, or cannot be unpacked.
     """
-    content = iter(lambda: bytes(response.raw.read1(portion, decode_content=False)), b"")
-    for piece in unpacked(content, coding) if coding else content:
+    came = gave = 0
+
+    def content() -> Iterator[bytes]:
+        nonlocal came
+        while data := response.raw.read1(portion, decode_content=False):
+            came += len(data)
+            yield data
+
+    for piece in unpacked(content(), coding) if coding else content():
+        gave += len(piece)
+        if gave > FREE_BYTES + ratio * came:
+            raise AnswerError(f"sent what is packed to less than one part in {ratio:g}")
         patience.progress(len(piece))
         yield piece
 
