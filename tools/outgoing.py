@@ -7,10 +7,7 @@ escaped, and as text. :mod:`omz.streams` holds stdout and stderr to it, :mod:`om
 
 from __future__ import annotations
 
-import csv
 import io
-import json
-import re
 from collections.abc import Iterable, Sequence
 
 from omz.redaction import redacted
@@ -19,11 +16,13 @@ from omz.redaction import redacted
 MAX_LINE = 1500
 
 # Letters and marks by their category, which are not drawn all the same; U+FE0E and U+FE0F are left to emoji.
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
+_INVISIBLE = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE0E), *range(0xE0100, 0xE01F0))))
 )
-_FORMULA = re.compile(r"(?:^|(?<=;))(?=\s*[=+\-@＝＋－＠])")  # noqa: RUF001 - a spreadsheet takes the wide ones as well
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+# What spreadsheets compute, also behind a semicolon, which parts cells in many countries.
+_FORMULA = r"(?:^|(?<=;))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+_NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 
 
 def printable(text: str) -> str:
@@ -82,6 +81,8 @@ def json_text(
     >>> json_text(["é", "\x9b\x7f", "\U000e0001"])
     '["é", "\\u009b\\u007f", "\\udb40\\udc01"]'
     """
+    import json  # here, as commands that have no use for it start sooner
+
     text = json.dumps(content, ensure_ascii=False, indent=indent, sort_keys=sort_keys, allow_nan=allow_nan)
     if _is_plain(text.replace("\n", "")):
         return text
@@ -108,6 +109,8 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
     >>> csv_text([["=1+1", -0.5, "kit fox"]])
     "'=1+1,-0.5,kit fox\n"
     """
+    import csv
+
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(
         [value if value is None or isinstance(value, int | float) else cell(str(value)) for value in row]
@@ -125,12 +128,14 @@ def cell(text: str) -> str:
     >>> cell("=SUM(A1)"), cell("-0.5"), cell("-o"), cell("x;@y"), cell("kit fox")
     ("'=SUM(A1)", '-0.5', "'-o", "x;'@y", 'kit fox')
     """
+    import re
+
     text = printable(text)
-    return text if _NUMBER.fullmatch(text) else _FORMULA.sub("'", text)
+    return text if re.fullmatch(_NUMBER, text) else re.sub(_FORMULA, "'", text)
 
 
 def _is_plain(text: str) -> bool:
-    return text.isprintable() and (text.isascii() or not _INVISIBLE.search(text))
+    return text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text))
 
 
 def _escape(letter: str) -> str:
