@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import openvino as ov
 import pytest
 from attacks.attack import Attack
 
-from nets.onnx_wire import WEIGHTS, dense, elsewhere, entry, model_bytes
+from nets.onnx_wire import IN_MEMORY, WEIGHTS, dense, elsewhere, entry, model_bytes
 
 SECRET = WEIGHTS + 1000
 
@@ -38,39 +40,59 @@ def test_only_files_of_its_own(attack: Attack, location: str) -> None:
     assert "outside of its own folder" in message or "cannot be read" in message
 
 
+ADDRESS = 1 << 22  # of nothing: whoever reads there dies of it
+HONEST = "weights/kernel.bin"
+
+
+def write_weights(folder: Path) -> None:
+    """Write a file that is a hole but for its end."""
+    (folder / HONEST).parent.mkdir()
+    with (folder / HONEST).open("wb") as stream:
+        stream.seek(ADDRESS)
+        stream.write(WEIGHTS.tobytes())
+
+
+def exchange_weights(folder: Path) -> None:
+    """Put a link to a secret in the place of the weights, and the weights back."""
+    file, new = folder / HONEST, folder / "new"
+    new.symlink_to(folder.parent / "secret")
+    new.replace(file)
+    new.hardlink_to(folder.parent / "honest")
+    new.replace(file)
+
+
+def exchange_location(folder: Path) -> None:
+    """Write another location into the network, and the first one back."""
+    with (folder / "net.onnx").open("r+b", buffering=0) as stream:
+        at = stream.read().index(b"location") + len(b"location") + 2
+        for location in (IN_MEMORY, HONEST):
+            stream.seek(at)
+            stream.write(location.encode())
+            time.sleep(0.001)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["weights", "network"])
-def test_exchanged_while_it_is_read(attack: Attack, what: str) -> None:
+@pytest.mark.parametrize("exchange", [exchange_weights, exchange_location])
+def test_exchanged_while_it_is_read(attack: Attack, exchange: Callable[[Path], None]) -> None:
     """Somebody changes files as fast as can be: the IR holds what may be read, or there is none."""
     folder = attack.folder
-    secret, honest = folder.parent / "secret", folder.parent / "honest"
-    SECRET.tofile(secret)
-    WEIGHTS.tofile(honest)
-    WEIGHTS.tofile(folder / "w.bin")
-    path = forge(folder, "w.bin")
-    sound = path.read_bytes()
-    forged = forge(folder, "../x")  # of the same length as the sound one, and another location
-    odd = forged.read_bytes().replace(b"../x", b"./s ")
-    path.write_bytes(sound)
+    write_weights(folder)
+    (folder.parent / "honest").hardlink_to(folder / HONEST)
+    with (folder.parent / "secret").open("wb") as stream:
+        stream.seek(ADDRESS)
+        stream.write(SECRET.tobytes())
+    entries = [entry("location", HONEST), entry("offset", str(ADDRESS)), entry("length", "64")]
+    (folder / "net.onnx").write_bytes(model_bytes(dense(elsewhere(*entries))))
     done = threading.Event()
 
-    def exchange() -> None:
-        turn = 0
+    def keep_on() -> None:
         while not done.is_set():
-            turn += 1
-            if what == "weights":
-                (folder / "new").symlink_to(secret)
-                os.replace(folder / "new", folder / "w.bin")  # noqa: PTH105 - as fast as can be
-                os.link(honest, folder / "new")
-                os.replace(folder / "new", folder / "w.bin")  # noqa: PTH105
-            else:
-                with path.open("r+b") as stream:
-                    stream.write(odd if turn % 2 else sound)
+            exchange(folder)
 
-    thread = threading.Thread(target=exchange)
+    thread = threading.Thread(target=keep_on)
     thread.start()
     try:
-        results = [attack.run("onnx2ir", "-m", "net.onnx", "-o", f"out{turn}").status for turn in range(6)]
+        results = [attack.run("onnx2ir", "-m", "net.onnx", "-o", f"out{turn}").status for turn in range(8)]
     finally:
         done.set()
         thread.join()
