@@ -69,21 +69,22 @@ def seal(xml: Path, instead_of: str) -> None:
         instead_of: The :func:`placeholder` that is in it.
     """
     with xml.with_suffix(".bin").open("r+b") as weights, ThreadPoolExecutor() as pool:
-        written = pool.submit(os.fsync, weights.fileno())
+        most = pool.submit(os.fsync, weights.fileno())
         digest = _tree(weights, os.fstat(weights.fileno()).st_size, pool)
-        written.result()
+        most.result()
         weights.seek(0, os.SEEK_END)
         weights.write(bytes.fromhex(digest))
         weights.flush()
-        os.fdatasync(weights.fileno())
+        rest = pool.submit(os.fsync, weights.fileno())
         size, sample = weights.tell(), _sample(weights)
-    before, _, after = xml.read_bytes().partition(instead_of.encode())
-    of_xml = hashlib.sha256(before + after).hexdigest()
-    entry = f"bytes:{size} tree:{digest} sample:{sample} xml:{of_xml}"
-    with xml.open("wb") as stream:
-        stream.write(before + entry.encode() + after)
-        stream.flush()
-        os.fsync(stream.fileno())
+        before, _, after = xml.read_bytes().partition(instead_of.encode())
+        of_xml = hashlib.sha256(before + after).hexdigest()
+        entry = f"bytes:{size} tree:{digest} sample:{sample} xml:{of_xml}"
+        with xml.open("wb") as stream:
+            stream.write(before + entry.encode() + after)
+            stream.flush()
+            os.fsync(stream.fileno())
+        rest.result()
 
 
 def seal_of(xml: Path) -> Seal | None:
