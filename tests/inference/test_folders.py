@@ -196,3 +196,17 @@ def test_patterns_match_in_natural_order(tree):
     assert [str(path) for path in matches("./**/1*.png")] == ["a/1.png", "b/10.png"]
     assert [str(path) for path in matches("**")] == ["a/1.png", "a/x[1].png", "b/2.png", "b/10.png"]
     assert matches("nothing/*") == matches("a/1.png/*") == []
+
+
+def test_many_stars_are_as_quick_as_one(tmp_path, monkeypatch):
+    """Each folder is looked into once for each ``**``, not once for every way to it."""
+    deep = tmp_path
+    for _ in range(6):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "x.png").touch()
+    looked = []
+    entries = folders._entries
+    monkeypatch.setattr(folders, "_entries", lambda path, **more: looked.append(path) or entries(path, **more))
+    assert folders.matches(f"{tmp_path}/**/**/**/**/*.png") == [deep / "x.png"]
+    assert len(looked) < 4 * 7 * 7 + 7

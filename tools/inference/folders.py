@@ -133,7 +133,8 @@ def matches(pattern: str) -> list[Path]:
     *folders, last = Path(pattern).parts
     found = [Path()]
     for part in folders:
-        found = [path for place in found for path in _matching(place, part) if is_folder(path)]
+        inner = (path for place in found for path in _matching(place, part) if is_folder(path))
+        found = list(dict.fromkeys(inner))  # each once, however often a pattern has **
     if last == "**":
         return list(dict.fromkeys(path for place in found for path in files_below(place)))
     return list(dict.fromkeys(path for place in found for path in _matching(place, last)))

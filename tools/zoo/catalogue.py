@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from omz.errors import DescriptorError
 from omz.private import is_private
+from omz.regular_files import told_otherwise
 
 if TYPE_CHECKING:
     from omz.zoo.schema import CompositeModel, Model
@@ -175,7 +176,8 @@ def _load_composite(folder: Path, root: Path) -> CompositeModel:
 def _find(root: Path, name: str) -> Iterable[Path]:
     if not root.is_dir():
         raise DescriptorError(f"{root}: no such models folder. Check --models_root or {ROOT_VARIABLE}.")
-    paths = (path for path in root.glob(f"**/{name}") if path.is_file())
+    # a pipe or a device in the place of a descriptor is told by whoever reads it
+    paths = (path for path in root.glob(f"**/{name}") if path.is_file() or told_otherwise(path))
     # What is being written, or what a killed run has left, is no model.
     return sorted(path for path in paths if not any(map(is_private, path.relative_to(root).parts)))
 
