@@ -207,6 +207,8 @@ def test_many_stars_are_as_quick_as_one(tmp_path, monkeypatch):
     (deep / "x.png").touch()
     looked = []
     entries = folders._entries
-    monkeypatch.setattr(folders, "_entries", lambda path, **more: looked.append(path) or entries(path, **more))
+    monkeypatch.setattr(
+        folders, "_entries", lambda path, **more: looked.append(path) or entries(path, **more)
+    )
     assert folders.matches(f"{tmp_path}/**/**/**/**/*.png") == [deep / "x.png"]
     assert len(looked) < 4 * 7 * 7 + 7
