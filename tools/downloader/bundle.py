@@ -17,16 +17,18 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Annotated, BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omz.downloader.archive_members import BoundedTarInfo, Names, require_plain_member
+from omz.downloader.hashes import CACHE_ALGORITHM, CHUNK_BYTES, Digester
 from omz.downloader.sources import MemberSource
 from omz.errors import DownloadError, UsageError
 from omz.regular_files import open_regular
+from omz.zoo.catalogue import COMPOSITE_FILE, MODEL_FILE
 from omz.zoo.fields import RelativePath, Sha384
 from omz.zoo.model_files import AnySource, BundledSource, ModelFile
 from omz.zoo.schema import CompositeModel, Model
@@ -61,9 +63,9 @@ class PackedModel(_Entry):
 class Manifest(_Entry):
     """What a bundle says that it holds."""
 
-    format: Literal["omz-bundle"] = "omz-bundle"
-    version: Literal[1] = 1
-    models: list[PackedModel]
+    format: Literal["omz-bundle"]
+    version: Literal[1]
+    models: Annotated[list[PackedModel], Field(min_length=1)]
 
 
 class Bundle:
@@ -80,6 +82,7 @@ class Bundle:
         self._path = path
         #: Offset and size by name.
         self._members: dict[str, tuple[int, int]] = {}
+        self._stated: dict[str, PackedFile] = {}
         try:
             with open_regular(path) as stream:
                 self._scan(stream)
@@ -118,6 +121,7 @@ class Bundle:
         name = f"files/{model.subdirectory / file.name}"
         if name in self._members:
             offset, size = self._members[name]
+            self._check_digest(name, offset, size, file.checksum)
             return [MemberSource.model_construct(path=name, archive=self._path, offset=offset, size=size)]
         if shipped := [source for source in file.sources if isinstance(source, BundledSource)]:
             return [*shipped]
@@ -157,13 +161,47 @@ class Bundle:
             raise ValueError(f"{MANIFEST}: {where}: {worst['msg']}") from error
 
     def _check_manifest(self) -> None:
-        """Refuse a manifest that is not true to the members."""
-        stated = {
-            f"files/{model.subdirectory}/{file.name}": file.size
-            for model in self._manifest.models
-            for file in model.files
-        }
-        present = {name: size for name, (_, size) in self._members.items() if name.startswith("files/")}
+        """Refuse a manifest that is not true to the members: it must tell all of them, and none besides."""
+        models = self._manifest.models
+        entries = [
+            (f"files/{model.subdirectory}/{file.name}", file) for model in models for file in model.files
+        ]
+        self._stated = dict(entries)
+        if len(self._stated) < len(entries) or len({model.subdirectory for model in models}) < len(models):
+            raise DownloadError(f"{self._path}: {MANIFEST} tells a model or a file twice")
+        self._agree(
+            {name: file.size for name, file in self._stated.items()},
+            {name: size for name, (_, size) in self._members.items() if name.startswith("files/")},
+        )
+        licences = {f"licenses/{model.license_file}" for model in models if model.license_file}
+        self._agree(
+            dict.fromkeys(licences), dict.fromkeys(n for n in self._members if n.startswith("licenses/"))
+        )
+        folders = {PurePosixPath("models", model.subdirectory) for model in models}
+        descriptors = {str(folder / MODEL_FILE) for folder in folders}
+        beside = {str(folder.parent / COMPOSITE_FILE) for folder in folders}
+        there = {name for name in self._members if name.startswith("models/")}
+        belong = {name for name in there if PurePosixPath(name).parent in folders or name in beside}
+        self._agree(dict.fromkeys(descriptors | belong), dict.fromkeys(there))
+
+    def _agree(self, stated: Mapping[str, int | None], present: Mapping[str, int | None]) -> None:
         if stated != present:
-            odd = sorted(dict(stated.items() ^ present.items()))[0]
+            odd = sorted({name for name, _ in stated.items() ^ present.items()})[0]
             raise DownloadError(f"{self._path}: {MANIFEST} and the members do not agree on {odd!r}")
+
+    def _check_digest(self, name: str, offset: int, size: int, known: str | None) -> None:
+        """Check the manifest's digest of a file: by the descriptor's, which is checked next, or else by the file."""
+        found = known
+        if not found:
+            digester = Digester([CACHE_ALGORITHM])
+            with open_regular(self._path) as stream:
+                stream.seek(offset)
+                while size and (chunk := stream.read(min(size, CHUNK_BYTES))):
+                    digester.update(chunk)
+                    size -= len(chunk)
+            found = digester.hexdigest(CACHE_ALGORITHM)
+        if found != self._stated[name].sha384:
+            raise DownloadError(
+                f"{self._path}: {MANIFEST} gives {name!r} another SHA-384 than "
+                f"{'the descriptor' if known else 'it has'}. Is the bundle of other models, or damaged?"
+            )

@@ -59,7 +59,7 @@ def pack(
         name: text for stage in ordered if (name := _license_file(stage)) and (text := _license(name, stage))
     }
     packed = [_packed(stage, originals[stage.subdirectory], texts, cancel) for stage in ordered]
-    manifest = Manifest(models=packed).model_dump()
+    manifest = Manifest(format="omz-bundle", version=1, models=packed).model_dump()
     with writing(target, DownloadError):
         target.parent.mkdir(parents=True, exist_ok=True)
     require_space(target.parent, sum(file.size for model in packed for file in model.files))
