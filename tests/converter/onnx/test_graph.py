@@ -295,6 +295,12 @@ def call(name: str, one: str = "a", result: str = "b") -> onnx.NodeProto:
     return helper.make_node(name, [one], [result], domain="d")
 
 
+def overloaded() -> onnx.FunctionProto:
+    body = function("F", helper.make_node("Neg", ["a"], ["b"]))
+    body.overload = "other"
+    return body
+
+
 def leaky() -> onnx.NodeProto:
     node = helper.make_node("LeakyRelu", ["a"], ["b"])
     attribute = onnx.AttributeProto(name="alpha", ref_attr_name="alpha", type=onnx.AttributeProto.FLOAT)
@@ -313,6 +319,7 @@ def leaky() -> onnx.NodeProto:
         ([function("F", call("F"))], "calls itself"),
         ([function("F", call("G")), function("G", call("F"))], "calls itself"),
         ([function("F", add("a", "a", "b"))] * 2, "two functions 'd.F'"),
+        ([function("F", add("a", "a", "b")), overloaded()], "two functions 'd.F'"),
         ([function("Relu", add("a", "a", "b"), domain="")], "in the place of an operator"),
         ([function("Gelu", add("a", "a", "b"), domain="com.microsoft")], "in the place of an operator"),
     ],

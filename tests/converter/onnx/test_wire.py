@@ -3,6 +3,7 @@
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +101,75 @@ def test_depth_is_protobufs():
     read(nested_types(40))
     with pytest.raises(ParseError, match="more than 100 levels deep"):
         read(nested_types(60))
+
+
+NUMBERS = st.integers(-(1 << 63), (1 << 63) - 1)
+SMALL = st.integers(-(1 << 31), (1 << 31) - 1)
+VALUES = {
+    "int64": NUMBERS, "int32": SMALL, "uint64": st.integers(0, (1 << 64) - 1), "string": st.text(max_size=200),
+    "bytes": st.binary(max_size=200), "float": st.floats(width=32, allow_nan=False),
+    "double": st.floats(allow_nan=False),
+}  # fmt: skip
+
+
+@st.composite
+def messages(draw: st.DrawFn, kind: str = "ModelProto", depth: int = 5) -> Message:
+    """Draw a message with anything in it that may be in one."""
+    message = kind_of(kind)()
+    for one in FIELDS[kind].values():
+        if one.name not in message.DESCRIPTOR.fields_by_name or (one.is_message and not depth):
+            continue  # of a newer release, or deep enough
+        if one.is_message:
+            values = messages(one.type, depth - 1)
+        else:
+            values = st.integers(0, one.values - 1) if one.type == "enum" else VALUES[one.type]
+        if draw(st.integers(0, 3)) == 0:
+            if one.repeated:
+                getattr(message, one.name).extend(draw(st.lists(values, max_size=3)))
+            elif one.is_message:
+                getattr(message, one.name).CopyFrom(draw(values))
+            else:
+                setattr(message, one.name, draw(values))
+    return message
+
+
+def kind_of(name: str) -> type[Message]:
+    kind = onnx
+    for part in name.split("."):
+        kind = getattr(kind, part)
+    return kind
+
+
+def agrees(reader: Reader, span: tuple[int, int], message: Message, kind: str) -> None:
+    """Check that a message is read as protobuf reads it."""
+    found = reader.read(kind, *span)
+    groups = {one.group for one in FIELDS[kind].values()}
+    assert set(found) - groups == {one.name for one, _ in message.ListFields()}
+    for one in FIELDS[kind].values():
+        value = getattr(message, one.name, None)
+        if one.name not in found:
+            continue
+        if one.is_message:
+            spans = list(found.spans(one.name)) if one.repeated else [found[one.name]]
+            for inner, part in zip(spans, value if one.repeated else [value], strict=True):
+                agrees(reader, inner, part, one.type)
+        elif one.type == "string":
+            assert (reader.texts(found, one.name) if one.repeated else reader.text(found[one.name])) == value
+        elif one.repeated:
+            if one.type != "bytes":
+                assert reader.count(found, one) == len(value)
+            if one.type == "int64":
+                assert reader.numbers(found, one.name) == list(value)
+        elif one.type in ("int64", "int32", "enum"):
+            assert found[one.name] == value % (1 << 64)
+
+
+@given(messages())
+def test_whatever_is_written_is_read_as_protobuf_reads_it(message):
+    data = message.SerializeToString()
+    reader = Reader(data)
+    reader.check("ModelProto", (0, len(data)), 0)
+    agrees(reader, (0, len(data)), message, "ModelProto")
 
 
 @given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1)), st.booleans())

@@ -84,11 +84,15 @@ class ModelReader:
         for span in model.spans("training_info"):
             self._training(span)
         versions = self._opsets(model)
-        bodies = {}
+        bodies: dict[FunctionId, list[FunctionId]] = {}
+        names: set[tuple[str, str]] = set()
         for span in model.spans("functions"):
             identity, calls = self._function(span)
-            if identity in bodies:
-                raise ParseError(f"has two functions {identity}")
+            if identity[:2] in names:  # not all releases of OpenVINO know overloads
+                raise ParseError(
+                    f"has two functions {identity._replace(overload='')}; which one is meant is not known"
+                )
+            names.add(identity[:2])
             bodies[identity] = calls
         self._calls = []
         self._graph(model["graph"], 1, Scope())
