@@ -90,3 +90,34 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 def test_every_room_is_there() -> None:
     assert {room(module) for module in modules()} == set(ROOMS)
+
+
+def test_text_leaves_by_one_way() -> None:
+    """Consoles, bars and CSV of others would let names through that a terminal or a spreadsheet obeys."""
+    wrong, columns = [], 0
+    for module, path in modules().items():
+        writers = of_rich(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            where = f"{path.relative_to(CHECKOUT)}:{getattr(node, 'lineno', 0)}"
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called.endswith(("csv.writer", "DictWriter")) and module != "omz.outgoing":
+                wrong.append(f"{where}: {called}: use omz.outgoing.csv_text")
+            if called == "TextColumn":
+                columns += 1
+                if "markup=False" not in map(ast.unparse, node.keywords):
+                    wrong.append(f"{where}: {called}: markup=False is missing")
+            if called in writers and module != "omz.safe_console":
+                wrong.append(f"{where}: {called}: use omz.safe_console")
+    assert not wrong, "\n".join(wrong)
+    assert columns
+
+
+def of_rich(path: Path) -> set[str]:
+    """Return what a file imports of rich that writes by itself."""
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rich"
+        for alias in node.names
+        if alias.name in ("Console", "Progress", "Live", "Status", "print", "track")
+    }

@@ -25,16 +25,18 @@ class Diversion:
         self._stream, self._before = stream, stream.stream
         self._before.flush()
         own = os.dup(2)
-        self._own = open(own, "w", buffering=1, encoding=self._before.encoding, errors="backslashreplace")  # noqa: PTH123, SIM115 - closed by end()
+        encoding = getattr(self._before, "encoding", None)
+        self._own = open(own, "w", buffering=1, encoding=encoding, errors="backslashreplace")  # noqa: PTH123, SIM115 - closed by end()
         self._sink = _bounded_file() if keep else os.open(os.devnull, os.O_RDWR)
         stream.stream = self._own
         os.dup2(self._sink, 2)
 
     def take(self) -> list[str]:
         """Return the lines that libraries have written since the last time."""
-        size = os.lseek(self._sink, 0, os.SEEK_CUR)
-        data = os.pread(self._sink, size, 0)
-        os.lseek(self._sink, 0, os.SEEK_SET)
+        data = b""
+        with suppress(OSError):  # of a thread that logs while the command ends
+            data = os.pread(self._sink, os.lseek(self._sink, 0, os.SEEK_CUR), 0)
+            os.lseek(self._sink, 0, os.SEEK_SET)
         return [line for line in data.decode(errors="replace").split("\n") if line.strip()]
 
     @contextmanager
@@ -73,13 +75,17 @@ def diverted(tell: Callable[[str], None] | None = None) -> Iterator[None]:
     if _diversion is not None or not isinstance(sys.stderr, Guarded) or not _is_descriptor_2(sys.stderr):
         yield
         return
-    _diversion = Diversion(sys.stderr, keep=tell is not None)
+    try:
+        _diversion = diversion = Diversion(sys.stderr, keep=tell is not None)
+    except OSError:  # no file descriptor is left; work goes on, or fails of that in its own words
+        yield
+        return
     try:
         yield
     finally:
         tell_libraries(tell)
-        _diversion.end()
         _diversion = None
+        diversion.end()
 
 
 def tell_libraries(tell: Callable[[str], None] | None) -> None:
