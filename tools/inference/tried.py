@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omz import vouching
+from omz.converter.pairs import check_pair, read_pair
 from omz.errors import InferenceError
 from omz.trial import try_out
 
@@ -60,6 +62,8 @@ def _require(path: Path, use: str, function: str, *arguments: object) -> None:
         return
     if vouching.known(path, use):
         return
+    with suppress(OSError):  # who reads it says what is wrong
+        read_pair(path, lambda: check_pair(path))
     _log.debug("%s: is not known here; it is tried out in another process (%s)", path, use)
     files = [path, path.with_suffix(".bin")]
     try_out(f"{_RUNS}:{function}", *arguments, where=path, files=files, error=InferenceError)
