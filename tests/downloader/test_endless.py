@@ -7,11 +7,14 @@ import hashlib
 import logging
 import random
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,11 +62,18 @@ def no_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
 class Server(RawServer):
     """Answers request by request as scripts say; the last one again and again."""
 
-    def __init__(self, *scripts: Script | bytes) -> None:
+    def __init__(self, *scripts: Script | bytes, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self._scripts, self.sent = scripts, [0] * len(scripts)
         self._lock = threading.Lock()
         super().__init__(self._play)
         self.url = f"http://127.0.0.1:{self.port}/net"
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            super()._serve(
+                self._context.wrap_socket(connection, server_side=True) if self._context else connection
+            )
 
     def _play(self, connection: socket.socket, _: str) -> None:
         with self._lock:
@@ -376,6 +386,35 @@ def test_a_proxy_that_never_answers(tmp_path: Path, kind: str, monkeypatch: pyte
         assert fetch(tmp_path, "https://models.example/net") is not None
     assert server.requests[0].startswith("CONNECT")
     assert server.sent[0] < 16 << 20
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1, with its key."""
+    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -addext subjectAltName=IP:127.0.0.1"
+    path = tmp_path_factory.mktemp("certificate") / "ca.pem"
+    try:
+        subprocess.run(
+            [*made.split(), "-keyout", str(path), "-out", str(path) + "2"], check=True, capture_output=True
+        )
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    path.write_bytes(path.read_bytes() + Path(f"{path}2").read_bytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["100 Continue, slowly", "headers", "a body, byte by byte", "gzip of nothing", "silence"]
+)
+def test_over_a_secure_connection(
+    tmp_path: Path, certificate: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Server(ENDLESS[kind], GOOD, context=context) as server:
+        assert fetch(tmp_path, server.url.replace("http:", "https:")) is None
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("start", [b"", b"\x16\x03\x03\x40\x00"])
