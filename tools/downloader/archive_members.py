@@ -5,20 +5,12 @@ from __future__ import annotations
 import re
 import tarfile
 from pathlib import PurePosixPath
-from typing import Self
 from unicodedata import normalize
 
+from omz.downloader.tar_headers import TAR_HEADER_BYTES
 from omz.errors import DownloadError
 from omz.zoo.fields import is_private
 
-TAR_HEADER_BYTES = 64 << 10  # of a long name or of pax headers, which tarfile reads into memory
-_TAR_EXTENSIONS = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
 #: Of a member: characters of its name, and folders that it is in.
 MAX_NAME, MAX_FOLDERS = 1024, 100
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -125,15 +117,3 @@ def require_small_headers(member: tarfile.TarInfo, archive: tarfile.TarFile, nam
         raise names.refusal(member.name, "is packed in a way that is not accepted")
     if sum(map(len, archive.pax_headers.values())) > TAR_HEADER_BYTES:  # those for all members add up
         raise names.refusal(member.name, f"comes after headers of more than {TAR_HEADER_BYTES} bytes")
-
-
-class BoundedTarInfo(tarfile.TarInfo):
-    """Refuses the extension headers with which a small archive could fill the memory."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Parse a header, see tarfile."""
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in _TAR_EXTENSIONS and info.size > TAR_HEADER_BYTES:
-            raise DownloadError(f"a header of the archive is larger than {TAR_HEADER_BYTES} bytes")
-        return info

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
-from omz.downloader.archive_members import BoundedTarInfo, Names, require_plain_member, require_small_headers
+from omz.downloader.archive_members import Names, require_plain_member, require_small_headers
 from omz.downloader.archive_streams import CHUNK_BYTES, BoundedReads, Counted, decompressed
 from omz.downloader.files import require_space
 from omz.downloader.links import MAX_LENGTH, Link, Links
 from omz.downloader.pool import CancelToken
+from omz.downloader.tar_headers import bounded_headers
 from omz.errors import DownloadError
 from omz.files import writing
 from omz.regular_files import open_regular, regular_descriptor
@@ -119,7 +120,9 @@ class _Unpacker:
         with decompressed(self._archive, kind) as stream:
             counted = Counted(stream, self._count)
             with tarfile.open(
-                fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=BoundedTarInfo
+                fileobj=cast("IO[bytes]", counted),
+                mode="r|",
+                tarinfo=bounded_headers(self._archive.stat().st_size),
             ) as archive:
                 for member in archive:
                     if member.issym() or member.islnk():

@@ -23,9 +23,10 @@ from typing import Annotated, BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from omz.downloader.archive_members import BoundedTarInfo, Names, require_plain_member
+from omz.downloader.archive_members import Names, require_plain_member
 from omz.downloader.hashes import CACHE_ALGORITHM, CHUNK_BYTES, Digester
 from omz.downloader.sources import MemberSource
+from omz.downloader.tar_headers import bounded_headers
 from omz.errors import DownloadError, UsageError
 from omz.regular_files import open_regular
 from omz.zoo.catalogue import COMPOSITE_FILE, MODEL_FILE
@@ -134,7 +135,7 @@ class Bundle:
         end = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         names = Names(self._path.name)
-        with tarfile.open(fileobj=stream, mode="r:", tarinfo=BoundedTarInfo) as archive:
+        with tarfile.open(fileobj=stream, mode="r:", tarinfo=bounded_headers(end)) as archive:
             for member in archive:
                 require_plain_member(member, archive, names)
                 path = names.checked(member.name, is_folder=member.isdir())
