@@ -11,7 +11,7 @@ import resource
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -149,14 +149,20 @@ def make_inputs(folder: Path, server: Loopback) -> Path:
     return folder
 
 
-def run(line: str, inputs: Path, output: Path, limit: int | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    line: str,
+    inputs: Path,
+    output: Path,
+    limit: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
     """Run a command; ``limit`` is the size that no file may exceed."""
     words = [word.replace("{in}", str(inputs)).replace("{out}", str(output)) for word in line.split()]
     words[0] = str(Path(sysconfig.get_path("scripts")) / words[0])
     bound = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)) if limit is not None else None
     return subprocess.run(
         words, capture_output=True, text=True, errors="replace", check=False, preexec_fn=bound, cwd=inputs,
-        env={**os.environ, "NO_PROXY": "*"}, timeout=300,
+        env={**os.environ, "NO_PROXY": "*", **(environment or {})}, timeout=300,
     )  # fmt: skip
 
 
