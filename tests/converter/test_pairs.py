@@ -231,7 +231,7 @@ class TestWriters:
         monkeypatch.setattr(pairs.fcntl, "flock", no_lock)
         xml = mixed(apart[0], apart[0], tmp_path / "ir")
         one, other = (mixed(apart[number], apart[number], tmp_path / str(number)) for number in (0, 1))
-        replace, problems = Path.replace, []
+        replace = Path.replace
 
         def in_turns(self: Path, target: Path) -> Path:
             if self == one:  # its .bin is in place
@@ -245,7 +245,26 @@ class TestWriters:
         with pytest.raises(InferenceError, match="of one conversion") as problem:
             read_network(ov.Core(), xml)
         assert len(str(problem.value).splitlines()) == 1
-        assert not problems
+
+    def test_whoever_is_stopped_between_the_renames_leaves_the_pair_of_others(
+        self, apart, tmp_path, monkeypatch
+    ):
+        """Others wait for a while only."""
+        monkeypatch.setattr(pairs, "PATIENCE_S", 0.05)
+        xml = mixed(apart[0], apart[0], tmp_path / "ir")
+        one, other = (mixed(apart[number], apart[number], tmp_path / str(number)) for number in (0, 1))
+        replace = Path.replace
+
+        def stopped(self: Path, target: Path) -> Path:
+            done = replace(self, target)
+            monkeypatch.setattr(Path, "replace", replace)
+            pairs.publish(other, xml)
+            return done
+
+        monkeypatch.setattr(Path, "replace", stopped)
+        with pytest.raises(ConversionError, match="another process has written into its place"):
+            pairs.publish(one, xml)
+        assert contents(xml) == contents(apart[1])
 
     def test_whoever_holds_the_folder_for_ever_is_not_waited_for(self, apart, tmp_path, monkeypatch):
         monkeypatch.setattr(pairs, "PATIENCE_S", 0.05)
@@ -336,6 +355,22 @@ def test_killed_between_the_renames(files, apart, tmp_path, capsys, old, call, w
 
 
 @pytest.mark.slow
+def test_eight_conversions_into_one_name_without_locks(files, apart, tmp_path, capsys):
+    """What is left is one of them whole, or none that a reader takes; who has been in the way is told."""
+    alone = [contents(xml) for xml in apart]
+    xml, outcomes = tmp_path / "ir" / "net.xml", []
+    for _ in range(6):
+        runs = [start(files, xml.parent, setting, NO_LOCKS) for setting in SETTINGS]
+        failed = sum(run.wait() for run in runs)
+        whole = cli.main(["info", "-m", str(xml)]) == 0
+        assert not whole or contents(xml) in alone
+        assert whole or failed
+        outcomes.append((failed, whole))
+    with capsys.disabled():
+        print("without locks (failed, whole):", outcomes)
+
+
+@pytest.mark.slow
 def test_eight_conversions_into_one_name(files, apart, tmp_path):
     """Twelve rounds; what is left is one of them whole, and answers as it does alone."""
     alone = [contents(xml) for xml in apart]
@@ -389,6 +424,19 @@ def test_kills_at_any_moment(files, apart, tmp_path):
     assert outcomes["with strays"] >= 10
 
 
-def start(files: tuple[Path, Path], folder: Path, setting: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    code = "import sys; from omz.converter.caffe2ir import main; sys.exit(main())"
+#: As on a disk that has none; and slow, so that others come between.
+NO_LOCKS = """
+import fcntl, os, time
+def refuse(*_): raise OSError("no locks")
+fcntl.flock = refuse
+replace = os.replace
+def slow(*arguments): time.sleep(0.01); replace(*arguments)
+os.replace = slow
+"""
+
+
+def start(
+    files: tuple[Path, Path], folder: Path, setting: tuple[str, ...], before: str = ""
+) -> subprocess.Popen[bytes]:
+    code = before + "import sys; from omz.converter.caffe2ir import main; sys.exit(main())"
     return subprocess.Popen([sys.executable, "-c", code, *arguments(files, folder), *setting])

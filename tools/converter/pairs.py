@@ -151,13 +151,14 @@ def publish(fresh: Path, xml: Path) -> None:
         ConversionError: Another process has come between, and the files may be of two conversions. Readers find out.
         OSError: The files cannot be renamed.
     """
-    halves = {half: half.stat() for half in (fresh.with_suffix(".bin"), fresh)}
+    weights, ours = xml.with_suffix(".bin"), (fresh.with_suffix(".bin").stat(), fresh.stat())
     with _turn(xml.parent):
         xml.unlink(missing_ok=True)
-        for half in halves:
-            half.replace(xml.with_suffix(half.suffix))
-        ours = [_is(xml.with_suffix(half.suffix), stat) for half, stat in halves.items()]
-    if any(ours) and not all(ours):
+        fresh.with_suffix(".bin").replace(weights)
+        if _is(weights, ours[0]):  # whoever was stopped here for long has lost its turn
+            fresh.replace(xml)
+        states = _is(weights, ours[0]), _is(xml, ours[1])
+    if states not in ((True, True), (False, False)) or fresh.exists():
         raise ConversionError(
             f"{xml}: another process has written into its place at the same time; convert it again, one after the other"
         )
