@@ -76,6 +76,7 @@ def _prepare(setup: dict[str, Any]) -> None:
 
     sys.path[:] = [entry for entry in sys.path if entry not in setup["unsafe"]]
     sys.path += [entry for entry in setup["path"] if entry not in sys.path]
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # starts a process when OpenVINO is imported
     sys.meta_path.insert(0, OurPackages)  # type: ignore[arg-type]  # it has what is used of a finder
 
 

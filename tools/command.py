@@ -22,6 +22,9 @@ from omz.redaction import redacted
 from omz.streams import guarded
 from omz.version import __version__
 
+#: A package that OpenVINO does without.
+TELEMETRY = "openvino_telemetry"
+
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -61,6 +64,7 @@ def run(
         has gone (``| head``) is no failure of ours; that stdout is full or closed is one.
     """
     _hasten()
+    _leave_current_folder()
     return printing(parser.prog, lambda: _status(parser, body, argv))
 
 
@@ -110,6 +114,23 @@ def _outcome(prog: str, body: Callable[[argparse.Namespace], int], args: argpars
             file=sys.stderr,
         )
         return FAILURE
+
+
+def _leave_current_folder() -> None:
+    """Import nothing from the current folder, where ``python -m`` has put it first; nor shall what we start.
+
+    What starts other processes, and is none of ours, is told by the environment. OpenVINO's telemetry is one, which
+    starts a process at every import; without its package there is none. A user's own script that calls a command is
+    left as it is.
+    """
+    main = sys.modules["__main__"]
+    by_name = getattr(main.__spec__, "name", "").partition(".")[0] == "omz"
+    if by_name and not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:  # noqa: PTH109 - as Python wrote it
+        del sys.path[0]
+    script = getattr(main, "__file__", None) or ""
+    if by_name or os.path.dirname(script) == os.path.dirname(sys.executable):  # noqa: PTH120 - pathlib is slow
+        os.environ["PYTHONSAFEPATH"] = "1"
+        sys.modules.setdefault(TELEMETRY, None)  # type: ignore[arg-type]  # as if it were not installed
 
 
 def _hasten() -> None:
