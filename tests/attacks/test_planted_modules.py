@@ -81,7 +81,7 @@ COMMANDS = [
     ["torch2ir", "-m", "net.safetensors", "-o", "ir", "--input_shape=[1,3,64,64]"],
     ["omz", "info", "-m", "ir/net.xml"],
     ["classification_benchmark_demo", "-m", "tiny.xml", "-i", "p.png", "-time", "0.2"],
-    ["omz", "add", "net.onnx", "--models_root", "own"],
+    ["omz", "add", "-n", "mine", "-m", "net.onnx", "--models_root", "own"],
     ["omz", "quickstart", "-o", "quick", "-time", "0.2"],
     ["accuracy_check", "--name", "se-resnext-digits", "--models_dir", "quick"],
     [
