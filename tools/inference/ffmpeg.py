@@ -56,7 +56,7 @@ def open_video(
     """
     module = opencv.load()
     bounds = [
-        *(module.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * seconds)),
+        *(module.CAP_PROP_OPEN_TIMEOUT_MSEC, int(900 * seconds)),  # so that it may end by itself
         *(module.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * frame_seconds)),
     ]
     formats, protocols = (_VIDEOS, ("file",)) if local else (_VIDEOS + _STREAMS, _NETWORK)
@@ -66,7 +66,7 @@ def open_video(
             capture: cv2.VideoCapture = module.VideoCapture(name, module.CAP_FFMPEG, bounds)
         return capture
 
-    return within(seconds + 1, opened, tell)
+    return within(seconds, opened, tell)
 
 
 @contextmanager

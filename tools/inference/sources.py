@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,10 +93,11 @@ def _open(given: str | Path) -> Source:
     text = str(given)
     name = scheme(text) if isinstance(given, str) else ""
     if name in WEB_SCHEMES:
+        began = time.monotonic()
         try:
             return Pictures([WebPicture(text, fetch(text, tell=True))], "image")
         except NoPictureError:  # a page or an error would have been told
-            return Video(text)
+            return Video(text, spent=time.monotonic() - began)
     if name in STREAM_SCHEMES:
         return Video(text)
     path, mode = Path(given), _mode(given)

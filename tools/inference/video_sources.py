@@ -74,6 +74,7 @@ class Video:
 
     Args:
         source: A file, an address, the device of a camera, or its index.
+        spent: How many of the seconds for opening it are over already.
 
     Raises:
         InferenceError: It cannot be opened, or not in time.
@@ -82,9 +83,9 @@ class Video:
     channels = 3  # what OpenCV gives, whatever is asked for
     enough: Enough | None = None  # likewise
 
-    def __init__(self, source: str | Path | int) -> None:
+    def __init__(self, source: str | Path | int, spent: float = 0.0) -> None:
         self.name = str(source)
-        self._open: Callable[[], cv2.VideoCapture]
+        self._open: Callable[..., cv2.VideoCapture]
         if isinstance(source, str) and scheme(source):
             self.name = redacted(source)
             self.kind, self._open = "stream", partial(_open_address, source)
@@ -92,7 +93,8 @@ class Video:
             self.kind, self._open = "camera", partial(_open_camera, source)
         else:
             self.kind, self._open = "video", partial(_open_file, Path(source))
-        self._opened: cv2.VideoCapture | None = self._open()  # what the first iteration begins with
+        #: What the first iteration begins with.
+        self._opened: cv2.VideoCapture | None = self._open(spent) if self.kind == "stream" else self._open()
         self._frames = 0 if self.kind == "camera" else int(_property(self._opened, "FRAME_COUNT"))
         if self.kind == "stream" and self._frames > 0:
             self.kind = "video"
@@ -149,20 +151,21 @@ def _open_camera(source: str | Path | int) -> cv2.VideoCapture:
     return _checked(capture, f"{where}: cannot be opened")
 
 
-def _open_address(address: str) -> cv2.VideoCapture:
+def _open_address(address: str, spent: float = 0.0) -> cv2.VideoCapture:
     where = shown(_utf8(address))
     _log.info("opening %s (at most %g s)", where, OPEN_SECONDS)
-    return _opened(address, where, "refused, not there, or no video that OpenCV reads", local=False)
+    return _opened(address, where, "refused, not there, or no video that OpenCV reads", spent, local=False)
 
 
-def _opened(name: str, where: str, complaint: str, *, local: bool) -> cv2.VideoCapture:
-    began, late = time.monotonic(), f"no video within {OPEN_SECONDS:g} s"
+def _opened(name: str, where: str, complaint: str, spent: float = 0.0, *, local: bool) -> cv2.VideoCapture:
+    began, late = time.monotonic() - spent, f"no video within {OPEN_SECONDS:g} s"
+    left = max(OPEN_SECONDS - spent, 0.1 * OPEN_SECONDS)
     try:
-        capture = open_video(name, OPEN_SECONDS, FRAME_SECONDS, partial(_tell, where), local=local)
+        capture = open_video(name, left, FRAME_SECONDS, partial(_tell, where), local=local)
     except TimeoutError:
         raise InferenceError(f"{where}: {late}") from None
     return _checked(
-        capture, f"{where}: {late if time.monotonic() - began > 0.9 * OPEN_SECONDS else complaint}"
+        capture, f"{where}: {late if time.monotonic() - began > 0.85 * OPEN_SECONDS else complaint}"
     )
 
 
