@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import openvino as ov
 
 
+#: How an IR begins; nothing that one of OpenVINO's other readers takes begins so.
+_IR = re.compile(rb"(?:<\?xml\s[^>]{,200}\?>\s*(?:<!--.{,2000}?-->\s*)*)?<net(?:[\s>]|\Z)", re.DOTALL)
+
+
 @contextmanager
 def one_line(where: str) -> Iterator[None]:
     """Turn OpenVINO's errors, many lines naming its own sources, into one line."""
@@ -49,17 +53,19 @@ def read_network(core: ov.Core, path: Path) -> ov.Model:
 
 
 def _read(core: ov.Core, path: Path) -> ov.Model:
+    # OpenVINO chooses the reader by the content, whatever the name: none but that of IRs may be chosen, as the others
+    # read files that nobody has looked at (see omz.converter.onnx); nor do they write to stderr then
+    if path.suffix != ".xml":
+        raise InferenceError(f"{path}: is no OpenVINO IR; expected an .xml")
+    if not _IR.match(_start(path)):
+        raise InferenceError(f"{path}: is no OpenVINO IR, or damaged. Convert the model again.")
     weights = path.with_suffix(".bin")
-    if path.suffix == ".xml":
-        # looked at before OpenVINO does: its other frontends write to stderr about what is no XML at all
-        if b"<net" not in _start(path):
-            raise InferenceError(f"{path}: is no OpenVINO IR, or damaged. Convert the model again.")
-        if not weights.exists():
-            raise InferenceError(
-                f"{weights}: missing; an IR is a pair of .xml and .bin. Convert the model again."
-            )
-        _start(weights)
-        check_pair(path)
+    if not weights.exists():
+        raise InferenceError(
+            f"{weights}: missing; an IR is a pair of .xml and .bin. Convert the model again."
+        )
+    _start(weights)
+    check_pair(path)
     with one_line(f"{path}: cannot be read (truncated or damaged? Convert the model again)"):
         return core.read_model(path)
 
