@@ -149,6 +149,12 @@ def make_inputs(folder: Path, server: Loopback) -> Path:
     return folder
 
 
+def filled_in(line: str, inputs: Path, output: Path) -> list[str]:
+    """Return the words of a case's command."""
+    words = [word.replace("{in}", str(inputs)).replace("{out}", str(output)) for word in line.split()]
+    return [str(Path(sysconfig.get_path("scripts")) / words[0]), *words[1:]]
+
+
 def run(
     line: str,
     inputs: Path,
@@ -157,8 +163,7 @@ def run(
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command; ``limit`` is the size that no file may exceed."""
-    words = [word.replace("{in}", str(inputs)).replace("{out}", str(output)) for word in line.split()]
-    words[0] = str(Path(sysconfig.get_path("scripts")) / words[0])
+    words = filled_in(line, inputs, output)
     bound = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)) if limit is not None else None
     return subprocess.run(
         words, capture_output=True, text=True, errors="replace", check=False, preexec_fn=bound, cwd=inputs,
