@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
+import struct
 import sys
 import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -52,6 +55,11 @@ PIECES = [
     *map(integer, INTEGERS),
     *(text(word) for word in STRINGS),
 ]
+#: What zipfile raises of what is no zip.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(NotImplementedError, RuntimeError, ValueError, EOFError, OSError),
+)
 _listening = False
 
 
@@ -96,7 +104,7 @@ def mutate(data: bytes, rng: Random) -> bytes:
     if rng.random() < 0.2:
         return mutated_wire(data, rng)
     if data[:2] == b"PK":
-        with suppress(zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
+        with suppress(*UNREADABLE):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 members = {member: archive.read(member) for member in archive.namelist()}
             return packed(_with_other_members(members, rng))
