@@ -297,7 +297,7 @@ class TestLabelFileOfADefinition:
         ]
         assert (dataset.labels, dataset.classes.names) == ("", ("cat", "dog"))
 
-    @pytest.mark.parametrize("stated", ["../pets.csv", "other.csv"])
+    @pytest.mark.parametrize("stated", ["../pets.csv", "other.csv", "x" * 300])
     def test_is_only_looked_for_there(self, definitions, tmp_path, stated):
         (tmp_path.parent / "pets.csv").write_text("cat\ndog\n")
         definitions.write_text(definitions.read_text().replace("pets.csv", stated))

@@ -13,6 +13,7 @@ the class's names, separated by commas, the usual one first. Files of users come
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -79,7 +80,7 @@ def load_labels(name: str, folder: Path | None = None) -> list[Label]:
     """
     folder = folder or catalogue.packaged_root() / "labels"
     path = folder / f"{name}.txt"
-    if "/" in name or not path.is_file():
+    if "/" in name or not os.path.isfile(path):  # noqa: PTH113 - as below
         raise DescriptorError(
             f"{printable(name)}: no such label list.{did_you_mean(name, known_lists(folder), count=2)} Known: "
             f"{', '.join(known_lists(folder))}; or the path of a file"
@@ -106,7 +107,7 @@ def descriptor_labels(stated: str | Sequence[str] | None, folder: Path) -> list[
 def labels_source(stated: str, folder: Path) -> str | Path:
     """Return what a file in ``folder`` means by a label list's name: one of the toolkit, else a file beside it."""
     path = folder / stated
-    here = path.name == stated and path.is_file()
+    here = path.name == stated and os.path.isfile(path)  # noqa: PTH113 - False, too, where no file can have the name
     return path if here and stated not in known_lists() else stated
 
 
