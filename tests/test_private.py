@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -150,6 +151,28 @@ def test_a_link_goes_and_what_it_leads_to_stays(
     remove_dead(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (tmp_path / "kept" / "x").exists()
+
+
+@pytest.mark.parametrize("form", [Path, elsewhere])
+def test_folders_that_are_nested_too_deep_stop_nothing(
+    tmp_path: Path, private_names_of_the_dead: Callable[[Path], Path], form: Callable[[Path], Path]
+) -> None:
+    top = form(private_names_of_the_dead(tmp_path))
+    top.mkdir()
+    folder = os.open(top, os.O_RDONLY)
+    for _ in range(1100):
+        os.mkdir("d", dir_fd=folder)
+        below = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # else the system refuses it before Python does
+    try:
+        remove_dead(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        subprocess.run(["rm", "-rf", str(top)], check=True)
 
 
 def test_a_private_folder_is_nobody_elses_and_is_removed(tmp_path: Path) -> None:

@@ -137,14 +137,22 @@ def _remove(folder: Path, condition: Callable[[Path, re.Match[str]], bool]) -> N
     with suppress(OSError), os.scandir(folder) as entries:  # not there, or not ours to read
         for entry in entries:
             name = _NAME.fullmatch(entry.name)
-            path = Path(entry.path)
-            if name and not name["aside"] and condition(path, name):
-                log.debug("removing %s, left over from a process that has ended", path)
-                with suppress(OSError):  # another process is quicker, or it is not ours to remove
-                    if entry.is_dir(follow_symlinks=False):
-                        shutil.rmtree(path)
-                    else:
-                        path.unlink()
+            if name and not name["aside"]:
+                # another process is quicker, it is not ours to remove, or folders are nested too deep for Python
+                with suppress(OSError, RecursionError):
+                    _remove_if(condition, name, entry)
+
+
+def _remove_if(
+    condition: Callable[[Path, re.Match[str]], bool], name: re.Match[str], entry: os.DirEntry[str]
+) -> None:
+    path = Path(entry.path)
+    if condition(path, name):
+        log.debug("removing %s, left over from a process that has ended", path)
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _is_dead(path: Path, name: re.Match[str]) -> bool:
