@@ -122,7 +122,11 @@ class _Metered(RawIOBase):
         if left_s != self._set_s:
             self._sock.settimeout(left_s)
             self._set_s = left_s
-        size = self._raw.readinto(buffer)
+        try:
+            size = self._raw.readinto(buffer)
+        except TimeoutError:
+            self._patience.wait_in_vain(left_s)
+            raise
         self._patience.spend(size or 0, time.monotonic() - began)
         return size
 

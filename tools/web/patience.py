@@ -48,7 +48,19 @@ class Patience:
         if self._bytes < 0:
             raise AnswerError(f"sent more than {ALLOWED_BYTES} bytes that are not of the file")
         if self._seconds <= 0:
-            raise AnswerError(f"too slow: sent next to nothing of the file in {self._idle_s:g} s")
+            raise self._too_slow()
+
+    def wait_in_vain(self, seconds: float) -> None:
+        """Nothing has arrived for so many seconds, which was the longest wait.
+
+        Raises:
+            AnswerError: It was so short since most of the time has gone by with what is not of the file.
+        """
+        if seconds < min(self._idle_s, self._silence_s) / 2:
+            raise self._too_slow()
+
+    def _too_slow(self) -> AnswerError:
+        return AnswerError(f"too slow: sent next to nothing of the file in {self._idle_s:g} s")
 
     def progress(self, size: int) -> None:
         """So many bytes of the file have come out of what arrived."""
