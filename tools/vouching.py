@@ -54,7 +54,7 @@ def vouch_for_ours(xml: Path) -> None:
     folder, state = _folder(), _state(xml)
     if folder is None or state is None:
         return
-    with suppress(OSError), xml.open("rb") as text, xml.with_suffix(".bin").open("rb") as weights:
+    with suppress(OSError), open_regular(xml) as text, open_regular(xml.with_suffix(".bin")) as weights:
         weights.seek(-_DIGITS // 2, os.SEEK_END)
         end = weights.read()
         digest = _joined(hashlib.file_digest(text, "sha256").digest(), end, end)
@@ -73,8 +73,8 @@ def digest_of(xml: Path, folder: Path | None = None) -> str | None:
     if state is None:
         return None
     if folder is not None:
-        with suppress(OSError):
-            found = (folder / state).read_text(encoding="ascii", errors="replace")
+        with suppress(OSError), open_regular(folder / state) as entry:
+            found = entry.read(_DIGITS + 1).decode("ascii", errors="replace")
             if len(found) == _DIGITS:
                 return found
     try:
