@@ -81,9 +81,7 @@ def test_only_regular_files_are_opened(others: list[Path]) -> None:
 
 
 def test_what_there_is_in_place_of_a_file_is_told(tmp_path: Path, others: list[Path]) -> None:
-    assert told_otherwise(others[0]) == (
-        "is a pipe, and only regular files are taken; write it to a file first"
-    )
+    assert told_otherwise(others[0]) == "is no regular file but a pipe; write it to a file first"
     assert told_otherwise(tmp_path) == told_otherwise(tmp_path / "missing") == ""
 
 

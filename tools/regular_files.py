@@ -21,14 +21,13 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_MEND = "and only regular files are taken; write it to a file first"
 
 
 class NotRegularError(OSError):
     """A name leads to what is no regular file; ``strerror`` says to what, and how to mend it."""
 
     def __init__(self, path: Path, what: str) -> None:
-        super().__init__(errno.EINVAL, f"is {what}, {_MEND}", str(path))
+        super().__init__(errno.EINVAL, f"is no regular file but {what}; write it to a file first", str(path))
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -38,15 +37,6 @@ def open_regular(path: Path) -> BufferedReader:
         OSError: There is none, or it may not be read; a :class:`NotRegularError` if there is something else.
     """
     return os.fdopen(regular_descriptor(path), "rb")
-
-
-def require_regular(path: Path) -> None:
-    """Check what another library is about to open by its name.
-
-    Raises:
-        OSError: As for :func:`open_regular`.
-    """
-    os.close(regular_descriptor(path))
 
 
 def regular_descriptor(path: Path, flags: int = os.O_RDONLY) -> int:

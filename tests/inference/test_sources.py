@@ -121,7 +121,9 @@ def test_pipes_are_not_opened(here):
             open_source(name)
     with pytest.raises(InferenceError, match="matches no picture"):
         open_source("pipe*")
-    assert errors(Pictures([Path("pipe.jpg")])) == ["pipe.jpg: is no regular file"]
+    assert errors(Pictures([Path("pipe.jpg")])) == [
+        "pipe.jpg: is no regular file but a pipe; write it to a file first"
+    ]
 
 
 def test_a_video_is_given_alone(here):

@@ -14,7 +14,7 @@ from omz.inference import opencv
 from omz.inference.reduction import Enough
 from omz.inference.signatures import START_BYTES, starts_picture
 from omz.inference.stated_size import check_size
-from omz.regular_files import open_regular
+from omz.regular_files import open_regular, told_otherwise
 
 Image = NDArray[np.uint8]  # (height, width, 3), BGR; (height, width) grey; (height, width, 4) BGR and alpha
 
@@ -53,7 +53,7 @@ def check_file(path: Path) -> int:
     except ValueError as error:  # of a NUL in the name
         raise InferenceError(f"{path}: {error}") from error
     if not stat.S_ISREG(state.st_mode):
-        raise InferenceError(f"{path}: is no regular file")
+        raise InferenceError(f"{path}: {told_otherwise(path) or 'is no regular file'}")
     return state.st_size
 
 
