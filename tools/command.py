@@ -13,10 +13,7 @@ from collections.abc import Callable, Sequence
 
 from omz.errors import UsageError, ZooError
 from omz.messages import kept_short
-from omz.outgoing import describe as describe
-from omz.outgoing import indented
-from omz.outgoing import printable as printable
-from omz.outgoing import shortened as shortened
+from omz.outgoing import describe, indented
 from omz.parser import Parser
 from omz.redaction import redacted
 from omz.streams import guarded
