@@ -1,19 +1,22 @@
 """Names are given before they are read, once; ``onnx.checker`` is the oracle."""
 
 import copy
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from nets.onnx_nets import classifier, control_flow, network, value
+from nets.onnx_nets import classifier, control_flow, network, value, write
 from omz.converter.onnx import functions
 from omz.converter.onnx import graph as graph_reader
+from omz.converter.onnx.convert import _read
 from omz.converter.onnx.graph import ModelReader
+from omz.converter.onnx.snapshot import snapshot
 from omz.converter.onnx.wire import Reader
 from omz.errors import ParseError
 
@@ -211,22 +214,35 @@ def test_graphs_within_nodes_see_what_is_outside(model, message):
     assert is_sound(model) == (not message)
 
 
+def branches(one: str, other: str, inner: str, result: str) -> onnx.NodeProto:
+    """Return an If whose branches read names from outside."""
+    bodies = [
+        helper.make_graph([add(read, "x", f"{inner}{at}")], "b", [], [value(f"{inner}{at}", SHAPE)])
+        for at, read in enumerate((one, other))
+    ]
+    return helper.make_node("If", ["c"], [result], then_branch=bodies[0], else_branch=bodies[1])
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> onnx.ModelProto:
     """Draw a network whose nodes read any names, given or not; often it is sound."""
     names = [f"n{number}" for number in range(draw(st.integers(1, 6)))]
     known = ["x", "w"]
-    any_name = st.sampled_from(["x", "w", *names, "nowhere"])
+    any_name = st.sampled_from(["x", "w", *names, "b0", "nowhere"])
     nodes = []
     for name in names:
         good = draw(st.integers(0, 9)) < 9
         reads = st.sampled_from(known) if good else any_name
         gives = name if good else draw(any_name)
-        nodes.append(add(draw(reads), draw(reads), gives))
+        one, other = draw(reads), draw(reads)
+        if draw(st.booleans()):
+            nodes.append(add(one, other, gives))
+        else:
+            nodes.append(branches(one, other, f"{name}_" if draw(st.integers(0, 9)) else "b", gives))
         known.append(gives)
     if draw(st.integers(0, 9)) == 0:
         nodes = draw(st.permutations(nodes))
-    return net(*nodes, outputs=names[-1], w=ONES)
+    return net(*nodes, outputs=names[-1], w=ONES, c=np.array(True))
 
 
 @given(graphs())
@@ -236,6 +252,19 @@ def test_the_same_graphs_are_refused_as_by_the_checker(model):
         assert (refusal(model) == "") == is_sound(model)
     else:
         assert refusal(model)
+
+
+@settings(max_examples=40)
+@given(graphs())
+def test_openvino_invents_no_input_in_what_is_accepted(model):
+    assume(refusal(model) == "")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        snapshot(write(model, Path(folder) / "net.onnx")) as checked,
+    ):
+        read = _read(checked.path)
+    assert {name for one in read.inputs for name in one.get_names()} <= {"x"}
+    assert [sorted(one.get_names()) for one in read.outputs] == [[model.graph.output[0].name]]
 
 
 @pytest.mark.parametrize("make", [classifier, control_flow])
