@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import sysconfig
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 #: What a refusal may take: of the processor, of the clock on a busy machine, and of memory with OpenVINO loaded.
 SECONDS, PATIENCE_S, MEGABYTES = 10, 60, 768
+LAUNCH = Path(__file__).parent / "launch.py"
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,23 @@ class Attack:
         """
         command = [str(Path(sysconfig.get_path("scripts")) / str(words[0])), *map(str, words[1:])]
         out, err = (self.folder.parent / f"{self.folder.name}.{name}" for name in ("out", "err"))
-        with out.open("wb") as stdout, err.open("wb") as stderr:
-            began = time.monotonic()
+        taken, told = os.pipe()
+        began = time.monotonic()
+        with out.open("wb") as stdout, err.open("wb") as stderr, os.fdopen(taken, "rb") as taken_of:
             process = subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                [sys.executable, "-I", "-S", str(LAUNCH), str(told), *command],
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, pass_fds=[told],
                 env=os.environ | dict(environment or {}), start_new_session=True,
             )  # fmt: skip
+            os.close(told)
             timer = threading.Timer(patience, os.killpg, (process.pid, signal.SIGKILL))
             timer.start()
-            _, status, usage = os.wait4(process.pid, 0)
+            process.wait()
             timer.cancel()
-            process.returncode = os.waitstatus_to_exitcode(status)
+            status, seconds, kilobytes = taken_of.read().split() or (-signal.SIGKILL, 0, 0)
         outcome = Outcome(
-            process.returncode, out.read_bytes().decode(errors="replace"), err.read_bytes().decode(errors="replace"),
-            usage.ru_utime + usage.ru_stime, usage.ru_maxrss >> 10,
+            int(status), out.read_bytes().decode(errors="replace"), err.read_bytes().decode(errors="replace"),
+            float(seconds), int(kilobytes) >> 10,
         )  # fmt: skip
         assert time.monotonic() - began < patience, f"hangs: {outcome.err[-500:]}"
         assert outcome.status >= 0, f"died of signal {-outcome.status}: {outcome.err[-500:]}"
