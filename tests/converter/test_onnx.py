@@ -192,6 +192,8 @@ def spoilt(kind: str) -> bytes:
     content = model.SerializeToString()
     if kind == "name":
         return content.replace(b"logits", b"\xff\xfe\xfd\xfc\xfb\xfa")
+    if kind == "zero":
+        return content.replace(b"logits", b"log\0ts")
     return {"empty": b"", "text": b"hello", "short": content[: len(content) // 2]}.get(kind, content)
 
 
@@ -202,6 +204,7 @@ def spoilt(kind: str) -> bytes:
         ("text", ParseError, "is cut short, not a sound network in ONNX, or of a newer release"),
         ("short", ParseError, "is cut short, or not a sound network in ONNX"),
         ("name", ParseError, "not UTF-8|not a sound network"),
+        ("zero", ParseError, "names with a zero byte"),
         # What is wrong within the network OpenVINO finds, in its own words: the names in them are the file's.
         ("operator", ConversionError, r"\bRuin\b"),
         ("domain", ConversionError, r"com\.example\.Relu"),

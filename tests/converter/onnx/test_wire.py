@@ -154,7 +154,9 @@ def agrees(reader: Reader, span: tuple[int, int], message: Message, kind: str) -
             for inner, part in zip(spans, value if one.repeated else [value], strict=True):
                 agrees(reader, inner, part, one.type)
         elif one.type == "string":
-            assert (reader.texts(found, one.name) if one.repeated else reader.text(found[one.name])) == value
+            spans = found.spans(one.name) if one.repeated else [found[one.name]]
+            texts = [reader.text(span) for span in spans]
+            assert (texts if one.repeated else texts[0]) == value
         elif one.repeated:
             if one.type != "bytes":
                 assert reader.count(found, one) == len(value)

@@ -107,7 +107,7 @@ class ModelReader:
         versions: dict[str, int] = {}
         for span in message.spans("opset_import"):
             opset = self._reader.read("OperatorSetIdProto", *span)
-            domain = standard_domain(self._reader.text(opset.get("domain")))
+            domain = standard_domain(self._reader.name(opset.get("domain")))
             version = opset.get("version", 0)
             if versions.setdefault(domain, version) != version:
                 raise ParseError(f"asks for two versions of the operators of domain {domain or 'ai.onnx'!r}")
@@ -125,7 +125,7 @@ class ModelReader:
         """Return which function it is, and which operators it is made of."""
         reader = self._reader
         function = reader.read("FunctionProto", *span)
-        identity = FunctionId(*(reader.text(function.get(name)) for name in ("domain", "name", "overload")))
+        identity = FunctionId(*(reader.name(function.get(name)) for name in ("domain", "name", "overload")))
         identity = identity._replace(domain=standard_domain(identity.domain))
         for name in ("opset_import", "value_info", "metadata_props"):
             self._check_plain("FunctionProto", function, name, 2)
@@ -133,11 +133,11 @@ class ModelReader:
         scope, where = Scope(in_function=True), f"function {identity.name!r}"
         for attribute in function.spans("attribute_proto"):
             self._attribute(attribute, 2, scope, where)
-        for name in reader.texts(function, "input"):
+        for name in reader.names(function, "input"):
             _define(scope, name, f"{where} has two inputs")
         self._calls = []
         self._nodes(function, 2, scope)
-        outputs = reader.texts(function, "output")
+        outputs = reader.names(function, "output")
         self._check_outputs(outputs, scope, where)
         if len(set(outputs)) != len(outputs):
             raise ParseError(f"{where} has two outputs of one name. {_MEND}")
@@ -180,19 +180,19 @@ class ModelReader:
         for number, span in enumerate(body.spans("node")):
             check_depth(depth)
             node = self._reader.read("NodeProto", *span)
-            kind = self._reader.text(node.get("op_type"))
-            name = self._reader.text(node.get("name"))
+            kind = self._reader.name(node.get("op_type"))
+            name = self._reader.name(node.get("name"))
             where = f"node {name!r} ({kind})" if name else f"node {number} ({kind}), which has no name,"
             if not kind:
                 raise ParseError(f"{where}: has no operator. {_MEND}")
-            for name in self._reader.texts(node, "input"):
+            for name in self._reader.names(node, "input"):
                 if name and scope.ordered and name not in scope:
                     raise ParseError(
                         f"{where} reads {name!r}, {self._why_unknown(body, number, name)}. {_MEND}"
                     )
             for field_name in ("metadata_props", "device_configurations"):
                 self._check_plain("NodeProto", node, field_name, depth + 1)
-            domain, overload = (self._reader.text(node.get(one)) for one in ("domain", "overload"))
+            domain, overload = (self._reader.name(node.get(one)) for one in ("domain", "overload"))
             self._calls.append(FunctionId(standard_domain(domain), kind, overload))
             attributes: set[str] = set()
             for one in node.spans("attribute"):
@@ -200,7 +200,7 @@ class ModelReader:
                 if name in attributes:
                     raise ParseError(f"{where} has two attributes {name!r}; which one is meant is not known")
                 attributes.add(name)
-            for name in self._reader.texts(node, "output"):
+            for name in self._reader.names(node, "output"):
                 if name:
                     if scope.ordered and name in scope:
                         raise ParseError(f"{where} gives {name!r}, which there is already. {_MEND}")
@@ -210,7 +210,7 @@ class ModelReader:
         for later, span in enumerate(body.spans("node")):
             if later >= number:
                 node = self._reader.read("NodeProto", *span)
-                if name in self._reader.texts(node, "output"):
+                if name in self._reader.names(node, "output"):
                     which = "it gives itself" if later == number else "a later node gives"
                     return f"which {which}: the nodes are not in order, or go in a circle"
         return "which is no input, no weight, and given by no node"
@@ -219,7 +219,7 @@ class ModelReader:
         """Check an attribute, with the tensors and graphs in it, and return its name."""
         check_depth(depth)
         attribute = self._reader.read("AttributeProto", *span)
-        name = self._reader.text(attribute.get("name"))
+        name = self._reader.name(attribute.get("name"))
         where = f"attribute {name!r} of {where}"
         given = [value for value in attribute if value in _PLACES]
         kind = attribute.get("type", 0)
@@ -252,7 +252,7 @@ class ModelReader:
         tensor, external = read_tensor(self._reader, span, depth)
         if external:
             self.external.append(external)
-        return self._reader.text(tensor.get("name"))
+        return self._reader.name(tensor.get("name"))
 
     def _sparse(self, span: Span, depth: int) -> str:
         """Check a sparse tensor, and return its name."""
@@ -266,7 +266,7 @@ class ModelReader:
     def _value(self, span: Span, depth: int) -> str:
         """Check what is said of an input or output, and return its name."""
         self._reader.check("ValueInfoProto", span, depth)
-        return self._reader.text(self._reader.read("ValueInfoProto", *span).get("name"))
+        return self._reader.name(self._reader.read("ValueInfoProto", *span).get("name"))
 
     def _check_outputs(self, names: Sequence[str], scope: Scope, where: str) -> None:
         for name in names:

@@ -144,9 +144,16 @@ class Reader:
         except UnicodeDecodeError:
             raise ParseError(f"has names that are not UTF-8 (byte {span[0]})") from None
 
-    def texts(self, message: Message, name: str) -> list[str]:
-        """Return the texts of a repeated field."""
-        return [self.text(span) for span in message.spans(name)]
+    def name(self, span: Span | None) -> str:
+        """Return a text that names something; in an IR, it would end before a zero byte, and be another name."""
+        name = self.text(span)
+        if "\0" in name and span:
+            raise ParseError(f"has names with a zero byte (byte {span[0]})")
+        return name
+
+    def names(self, message: Message, name: str) -> list[str]:
+        """Return the names of a repeated field."""
+        return [self.name(span) for span in message.spans(name)]
 
     def numbers(self, message: Message, name: str) -> list[int]:
         """Return the values of a repeated field of type ``int64``."""
