@@ -108,7 +108,8 @@ def test_the_demo_refuses_a_network_that_grows(attack: Attack, make: Callable[[o
 def test_no_command_dies_of_one(attack: Attack, make: Callable[[ov.Node], ov.Node]) -> None:
     write(attack.folder, make)
     for command in OTHERS:
-        outcome = attack.run(*command)
+        outcome = attack.run(*command, patience=200)
+        assert outcome.seconds < 30
         assert outcome.status in (0, 1), outcome.err
         assert outcome.megabytes < 1100, command  # NNCF alone needs 500
 

@@ -14,6 +14,7 @@ from omz.errors import InferenceError, UsageError, located
 from omz.inference.network import told
 from omz.outgoing import printable, shortened
 from omz.suggestions import did_you_mean
+from omz.zoo.label_files.entries import MAX_CLASSES
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -162,6 +163,8 @@ def describe_output(network: ov.Model, recorded: str, path: Path) -> Output:
             "or convert the network anew with another end (--output)."
         )
     classes = meaning.choice if meaning.kind == "classes" else numbers
+    if max(numbers, classes or 0) > MAX_CLASSES:
+        raise InferenceError(f"{path}: the output is {shape}, of more than {MAX_CLASSES} classes")
     kind = meaning.kind
     if numbers == 1 and kind == "probabilities":
         kind = "independent"
