@@ -20,7 +20,7 @@ ANY = st.text(
         st.sampled_from(
             "\0\a\b\t\n\v\f\r\x1b\x7f\x85\x90\x9b\x9d\xa0\u034f\u200b\u200e\u2028\u2029\u202e\u2066"
         ),
-        st.sampled_from("\u115f\u3164\ufeff\ufe01\udc9b\ud800\U000e0001\U000e0100=+-@;'\"\\"),
+        st.sampled_from("\u115f\u3164\ufeff\ufe01\udc9b\udcff\U000e0001\U000e0100=+-@;'\"\\"),
     )
 )
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
