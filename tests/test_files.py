@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omz.errors import ZooError
-from omz.files import check_writable, whole_file
+from omz.files import check_end, check_writable, whole_file
 
 
 def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
@@ -55,3 +55,19 @@ def test_what_refuses_files_is_told_by_the_targets_name(
     monkeypatch.setattr(Path, "touch", refuse)
     with pytest.raises(ZooError, match=r"--csv .*x\.csv: cannot be written: Read-only file system$"):
         check_writable(tmp_path / "x.csv", "--csv")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EOPNOTSUPP])
+def test_a_disk_tells_what_it_told_others(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    if number == errno.ENOSPC:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            check_end(tmp_path / "x", 100)
+    else:
+        check_end(tmp_path / "x", 100)
+        assert (tmp_path / "x").stat().st_size == 100

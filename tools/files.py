@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -178,7 +179,12 @@ def check_end(path: Path, size: int) -> None:
         OSError: The disk takes no ``size`` bytes more, or none of a file that is so long.
     """
     with path.open("ab") as stream:  # which makes it if need be
-        os.posix_fallocate(stream.fileno(), os.fstat(stream.fileno()).st_size, size)
+        try:
+            os.posix_fallocate(stream.fileno(), os.fstat(stream.fileno()).st_size, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                raise
+            stream.write(bytes(min(size, 1 << 20)))  # a disk that knows no other way
 
 
 def share_blocks(source: BinaryIO, target: BinaryIO) -> bool:
