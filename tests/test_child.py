@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,18 @@ def test_the_environment_of_children_does_not_lead_to_the_current_folder(monkeyp
     assert found["LD_LIBRARY_PATH"] == "/lib"
     assert found["PYTHONSAFEPATH"] == "1"
     assert not {"PYTHONPATH", "PYTHONSTARTUP"} & set(found)
+
+
+def test_no_process_is_started_in_another_way() -> None:
+    """Whoever needs one calls omz.child: what it is started with keeps the current folder off its path."""
+    ways = re.compile(r"sys\.executable, |multiprocessing|ProcessPool|os\.(fork|system|exec|spawn|popen)")
+    root = Path(__file__).resolve().parents[1]
+    files = [path for room in ("tools", "demos") for path in (root / room).rglob("*.py")]
+    assert len(files) > 200
+    found = {path.name for path in files if ways.search(path.read_text())}
+    assert not found
+    starting = {path.name for path in files if "import subprocess" in path.read_text()}
+    assert starting == {"child.py", "postprocessing.py"}
 
 
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGKILL"])

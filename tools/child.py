@@ -71,8 +71,9 @@ class Child:
         Args:
             quiet: Nobody sees what is written to standard error.
         """
-        self._process = start(
-            child_main.__file__,
+        self._process = subprocess.Popen(  # noqa: S603 - a file of ours
+            command(child_main.__file__),
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if quiet else None,
@@ -162,21 +163,20 @@ class Child:
         self.end()
 
 
-def start(script: str | None, *words: str, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - Popen's
-    """Start a script of ours by its path, with this interpreter, isolated.
+def command(script: str, *, packages: bool = True) -> list[str]:
+    """Return what starts a script of ours, by its path, with this interpreter, isolated.
 
     Args:
-        script: A file of this package; None to hand all words to the interpreter.
-        words: What it gets.
-        options: Of :class:`subprocess.Popen`.
+        script: A file of this package.
+        packages: Whether it imports any but the standard library's.
     """
-    command = [
+    return [
         sys.executable,
         "-I",
         *(["-B"] if sys.dont_write_bytecode else []),
-        *([script] if script else []),
+        *([] if packages else ["-S"]),
+        script,
     ]
-    return subprocess.Popen([*command, *words], env=environment(), **options)  # noqa: S603 - a file of ours
 
 
 def environment() -> dict[str, str]:

@@ -15,12 +15,12 @@ import json
 import logging
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
+from omz import child
 from omz.downloader import replace_worker
 from omz.downloader.archives import Limits, unpack
 from omz.downloader.files import require_space
@@ -137,9 +137,14 @@ def _replace(step: RegexReplace, source: Path, target: Path, cancel: CancelToken
 
 
 def _run_worker(request: dict[str, str | int], cancel: CancelToken) -> dict[str, object]:
-    command = [sys.executable, "-I", "-S", replace_worker.__file__]
+    command = child.command(replace_worker.__file__, packages=False)
     worker = subprocess.Popen(  # noqa: S603 - our own file, by this interpreter
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        env=child.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     deadline = time.monotonic() + 4 * REGEX_SECONDS  # the worker's own bound counts its processor time
     input_text: str | None = json.dumps(request)
