@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from attacks.attack import Attack
 from attacks.models import describe
 
@@ -104,6 +105,7 @@ CAFFEMODELS = {
 }
 
 
+@pytest.mark.slow
 def test_each_is_refused(attack: Attack) -> None:
     """Half of the nets have a sound caffemodel, the others a sound prototxt."""
     sound = (INPUT + CONV, model(blob(4, 3, 1, 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from attacks.attack import Attack
 from attacks.models import add_checkpoints
 from converter.pytorch.torch_files import call, name, program, text, zip_file
@@ -42,6 +43,7 @@ BOMBS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_none_goes_off(attack: Attack) -> None:
     contents = {key: zip_file(program(body)) for key, body in BOMBS.items()}
     attack.refused_each(contents, *add_checkpoints(attack.folder, contents), seconds=30, megabytes=400)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 
+import pytest
 from attacks.attack import Attack
 from attacks.models import add_checkpoints
 from converter.pytorch.torch_files import safetensors_file
@@ -70,5 +71,6 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 def test_each_is_refused(attack: Attack) -> None:
     attack.refused_each(FILES, *add_checkpoints(attack.folder, FILES, ".safetensors"), megabytes=600)
