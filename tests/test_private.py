@@ -116,6 +116,16 @@ def old_form(path: Path) -> Path:
         (old_form, max(STALE_S, time.clock_gettime(time.CLOCK_BOOTTIME)) + 60, True),
         (Path, STALE_S + 60, False),  # this process's own, however old
     ],
+    ids=[
+        "elsewhere",
+        "elsewhere, nearly stale",
+        "elsewhere, stale",
+        "before",
+        "before, older than this boot",
+        "old form",
+        "old form, stale",
+        "own",
+    ],
 )
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_of_whom_nothing_is_known_is_waited_for(
