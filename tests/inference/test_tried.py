@@ -12,12 +12,15 @@ import pytest
 
 from nets import NetBuilder, synthetic_weights, write_model
 from omz import trial, vouching
+from omz.accuracy.evaluation import input_shape
 from omz.converter import caffe2ir
 from omz.converter.ir import PROVENANCE
 from omz.errors import InferenceError
 from omz.inference import tried
+from omz.inference.classes import network_classes
 from omz.inference.classifier import InputOptions, load_classifier
 from omz.inference.network import read_network
+from omz.inference.ports import Ports
 
 OLD_S = 60
 
@@ -78,6 +81,12 @@ def test_what_was_only_read_is_tried_out_before_it_runs(strange, trials) -> None
     load_classifier(strange)
     load_classifier(strange, inputs=InputOptions(shape=(1, 3, 32, 32)))
     assert trials == ["read", "classify", "classify"]
+
+
+def test_it_is_given_no_shape_before_that_is_tried_out(strange, trials) -> None:
+    input_shape(strange, Ports(shape=(1, 3, 32, 32)))
+    network_classes(strange)
+    assert trials == ["reshape", "classify"]
 
 
 @pytest.mark.parametrize("suffix", [".xml", ".bin"])

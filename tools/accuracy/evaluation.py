@@ -135,10 +135,12 @@ def input_shape(xml: Path, ports: Ports = DEFAULT) -> PictureInput:
     from omz.inference.locate import find_model
     from omz.inference.network import read_network
     from omz.inference.picture_input import picture_input
+    from omz.inference.tried import require_reshapable
 
     if Path(xml).suffix != ".xml" and Path(xml).is_file():
         raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
+    require_reshapable(path, ports.layout, ports.shape)
     return picture_input(read_network(ov.Core(), path), path, layout=ports.layout, shape=ports.shape)
 
 

@@ -30,13 +30,16 @@ def network_classes(
 
     from omz.inference.classifier import InputOptions, read_classifier
     from omz.inference.locate import find_model
+    from omz.inference.tried import require_runnable
 
     if Path(xml).suffix != ".xml" and Path(xml).is_file():
         raise InferenceError(f"{xml}: expected the .xml file of an IR")
     path = find_model(xml)
-    read = read_classifier(
-        ov.Core(), path, InputOptions(ports.layout, shape=ports.shape), labels, ports.output
-    )
+    inputs = InputOptions(ports.layout, shape=ports.shape)
+    require_runnable(
+        path, inputs, labels, ports.output
+    )  # as it is about to be; here it is given a batch of 1
+    read = read_classifier(ov.Core(), path, inputs, labels, ports.output)
     if read.output.classes is None:
         raise InferenceError(f"{path}: names classes, and does not tell of how many. Give their --labels")
     return ClassList.of_network(read.labels, read.output.classes)

@@ -21,6 +21,12 @@ def read(path: Path) -> None:
     read_network(ov.Core(), path)
 
 
+def reshape(path: Path, layout: str, shape: Sequence[int]) -> None:
+    """Give a network a shape."""
+    this_process_may_die()
+    picture_input(read_network(ov.Core(), path), path, layout=layout, shape=shape)
+
+
 def classify(
     path: Path, inputs: InputOptions, labels: str | Path | Sequence[str] | None, output: str
 ) -> None:

@@ -52,6 +52,12 @@ def require_runnable(
     _require(path, use, "classify", path, inputs, labels, output)
 
 
+def require_reshapable(path: Path, layout: str, shape: Sequence[int]) -> None:
+    """Try out whether a network can be read and be given a shape, if nobody knows."""
+    if shape:
+        _require(path, f"reshape {layout} {list(shape)}", "reshape", path, layout, tuple(shape))
+
+
 def require_computable(path: Path, layout: str, shape: Sequence[int]) -> None:
     """Try out whether a network that takes pictures can be compiled and run as a whole, if nobody knows."""
     _require(path, f"compute {layout} {list(shape)}", "compute", path, layout, tuple(shape))
