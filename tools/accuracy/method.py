@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ def evaluation_of(network: Network, entry: str = "") -> Evaluation | None:
     """
     from omz.zoo.accuracy_check import load_evaluation
 
-    if network.model is None or not (network.model.directory / CONFIG_FILE).is_file():
+    # what is there and is no file is no reason to measure in another way: it is told
+    if network.model is None or not os.path.lexists(network.model.directory / CONFIG_FILE):
         return None
     return load_evaluation(network.model.directory / CONFIG_FILE, name=entry)
 
