@@ -153,3 +153,13 @@ def test_classes_count_where_accuracy_does(tmp_path, pictures, capsys):
     data = ["-s", str(FOLDER / "heldout"), "-a", str(FOLDER / "heldout.txt")]
     assert main(["-m", str(xml), *data, "--max_drop", "0.02", *FAST]) == 0
     assert "top-1 9" in capsys.readouterr().err
+
+
+def test_a_network_without_weights_is_told(tmp_path, pictures, capsys):
+    from openvino import opset13 as op
+
+    data = op.parameter([1, 3, 8, 8], name="data")
+    means = op.reduce_mean(data, op.constant([2, 3]), False)
+    ov.save_model(ov.Model([op.result(means)], [data], "net"), tmp_path / "net.xml")
+    assert main(["-m", str(tmp_path / "net.xml"), "-s", str(pictures)]) == 1
+    assert "no weights of FP16 or FP32" in capsys.readouterr().err

@@ -87,6 +87,11 @@ def _tasks(choice: Choice, wanted: set[str], args: argparse.Namespace) -> Iterat
         return
     network = choice.find()
     exact = _in_floating_point(network)
+    if args.precisions is None and not exact.keys() & {"FP16", "FP32"}:
+        raise InferenceError(
+            f"{network.name}: its IR has no weights of FP16 or FP32. Say what to make of it with "
+            f"--precisions {QUANTIZED_PRECISIONS[0]}"
+        )
     for precision in QUANTIZED_PRECISIONS:
         source = precision.removesuffix(_SUFFIX)
         if precision in wanted and (source in exact or args.precisions is not None):
