@@ -97,6 +97,12 @@ def test_the_demo_outlives_a_network_that_crashes(attack: Attack, make: Callable
         assert "net.xml" in outcome.err
 
 
+@pytest.mark.parametrize("make", [gather_nd, scatter_elements])
+def test_indices_that_lead_far_away_are_refused_whatever_they_hit(attack: Attack, make: Callable) -> None:
+    write(attack.folder, make)
+    assert "net.xml" in attack.refused(*DEMO)
+
+
 @pytest.mark.parametrize("make", BOMBS)
 def test_the_demo_refuses_a_network_that_grows(attack: Attack, make: Callable[[ov.Node], ov.Node]) -> None:
     write(attack.folder, make)
