@@ -94,6 +94,8 @@ def _status(
 def _outcome(prog: str, body: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     try:
         return body(args)
+    except BrokenPipeError:  # the reader of stdout has gone, and there is nothing else to do
+        return SUCCESS
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -106,6 +106,11 @@ def is_lost() -> bool:
     return isinstance(sys.stdout, Guarded) and sys.stdout.lost is not None
 
 
+def has_no_reader() -> bool:
+    """Tell whether the reader of stdout has gone, which ends what only reports."""
+    return isinstance(sys.stdout, Guarded) and isinstance(sys.stdout.lost, BrokenPipeError)
+
+
 def _open_closed() -> None:
     """Open those of stdin, stdout and stderr that were closed when we were started (``>&-``).
 

@@ -21,6 +21,8 @@ from inference.servers import RawServer, motion_jpeg
 from omz.demos.classification_benchmark_demo import command as benchmark_demo
 from omz.demos.classification_demo import command as demo
 from omz.demos.common import writers
+from omz.demos.common.inputs import Inputs
+from omz.inference.picture_sources import Pictures
 
 
 @pytest.fixture
@@ -150,7 +152,7 @@ def test_output_files_of_the_same_name_are_kept_apart(call, folder, server, tmp_
 )
 def test_names_of_output_files(tmp_path, source, name, picture):
     assert "".join(writers.split_name(source)) == name
-    writer = writers.FolderWriter(tmp_path)
+    writer = writers.FolderWriter(tmp_path, Inputs(Pictures([])))
     writer.write(picture(1), source)
     writer.write(picture(1), source)
     assert (tmp_path / name).is_file()
@@ -159,7 +161,7 @@ def test_names_of_output_files(tmp_path, source, name, picture):
 
 def test_many_frames_of_one_name_take_no_longer_each(tmp_path, picture, monkeypatch):
     monkeypatch.setattr(writers, "write_picture", lambda path, image: None)
-    writer = writers.FolderWriter(tmp_path)
+    writer = writers.FolderWriter(tmp_path, Inputs(Pictures([])))
     began = time.process_time()
     for _ in range(20_000):
         writer.write(picture, "clip.avi")

@@ -150,6 +150,8 @@ class _Run:
         self._cancel.check()
         try:
             self._download(model)
+        except BrokenPipeError:  # the reader of our report has gone: no fault of the model
+            raise
         except Cancelled:
             raise
         except Exception as error:

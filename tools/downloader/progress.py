@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from omz.outgoing import json_text, printable
+from omz.streams import has_no_reader
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -151,6 +152,8 @@ class JsonReporter(NullReporter):
         with self._lock:
             self._stream.write(line + "\n")
             self._stream.flush()
+            if has_no_reader():  # a program that has asked for events and is no more wants no files
+                raise BrokenPipeError
 
     def model_begin(self, model: str, num_files: int) -> None:
         """See :class:`Reporter`."""
