@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -127,11 +128,28 @@ def test_a_full_disk_is_told_while_frames_still_come(picture, tmp_path, monkeypa
 
 def test_a_loop_that_is_interrupted_leaves_a_whole_video(tiny, video, tmp_path):
     path = tmp_path / "v.mp4"
-    command = [
-        str(Path(sysconfig.get_path("scripts")) / "classification_demo"), "-m", str(tiny.xml), "-i", str(video), "-o",
-        str(path), "--no_show", "-limit", "0", "-r", "--loop",
-    ]  # fmt: skip
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background\n"
+        "from omz.demos.classification_demo.command import main\n"
+        "sys.exit(main())"
+    )
+    words = [
+        "-m",
+        str(tiny.xml),
+        "-i",
+        str(video),
+        "-o",
+        str(path),
+        "--no_show",
+        "-limit",
+        "0",
+        "-r",
+        "--loop",
+    ]
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert run.stdout
     for _ in range(40):  # what is printed is of frames that are written
         assert run.stdout.readline()
