@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from omz.errors import ZooError
-from omz.files import check_end, check_writable, whole_file
+from omz.errors import UsageError, ZooError
+from omz.files import check_end, check_writable, made_folder, whole_file
 
 
 def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
@@ -71,3 +71,17 @@ def test_a_disk_tells_what_it_told_others(
     else:
         check_end(tmp_path / "x", 100)
         assert (tmp_path / "x").stat().st_size == 100
+
+
+def test_folders_that_were_made_for_nothing_go_again(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with made_folder(tmp_path / "kept" / "a"):
+        pass
+    for folder in ("there/a/b", "there", "kept/b"):
+        with pytest.raises(UsageError, match="True"), made_folder(tmp_path / folder):
+            raise UsageError(str((tmp_path / folder).is_dir()))
+    with pytest.raises(UsageError), made_folder(tmp_path / "used" / "a"):
+        raise UsageError(str((tmp_path / "used" / "other").touch()))
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "kept", "kept/a", "there", "used", "used/other",
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,6 +73,24 @@ def data_bytes(path: Path) -> int:
         return min(found.st_size, 512 * found.st_blocks)
     except OSError:
         return 0
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder with those that it is in; on any exception those that were made go again, unless they hold files.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    made = list(takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def check_writable(target: Path, option: str) -> None:

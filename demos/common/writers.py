@@ -43,6 +43,8 @@ def open_writer(output: str | Path, source: Source) -> Writer:
         UsageError: Many frames would go into one picture.
     """
     path, suffix, inputs = Path(output), Path(output).suffix.lower(), Inputs(source)
+    if path.exists() and not (path.is_dir() or suffix):
+        raise UsageError(f"-o {output}: is there and no folder; a picture's or a video's file has a suffix")
     if path.is_dir() or str(output).endswith("/") or not suffix:
         return FolderWriter(path, inputs)
     if suffix in CODECS:

@@ -40,6 +40,17 @@ def test_only_files_of_its_own(attack: Attack, location: str) -> None:
     assert "outside of its own folder" in message or "cannot be read" in message
 
 
+def test_weights_behind_a_terabyte_of_nothing(attack: Attack) -> None:
+    """It takes no room on the disk, nor in an archive, and hours to read."""
+    with (attack.folder / "weights.bin").open("wb") as stream:
+        stream.truncate(1 << 40)
+        stream.seek(1 << 40)
+        stream.write(WEIGHTS.tobytes())
+    where = entry("location", "weights.bin"), entry("offset", str(1 << 40))
+    (attack.folder / "net.onnx").write_bytes(model_bytes(dense(elsewhere(*where))))
+    assert "weights.bin: is mostly holes" in attack.refused("onnx2ir", "-m", "net.onnx", "-o", "out")
+
+
 ADDRESS = 1 << 22  # of nothing: whoever reads there dies of it
 HONEST = "weights/kernel.bin"
 

@@ -109,8 +109,12 @@ def test_unfinished_video_is_removed(video, picture, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "why"), [("out.png", "many pictures"), ("out.gifv", "unknown suffix")])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("out.png", "many pictures"), ("out.gifv", "unknown suffix"), ("there", "no folder")],
+)
 def test_outputs_that_do_not_fit(folder, tmp_path, name, why):
+    (tmp_path / "there").touch()
     with pytest.raises(UsageError, match=why):
         writers.open_writer(tmp_path / name, open_source(folder))
 

@@ -52,6 +52,16 @@ def ask(xml, image, **options):
     return result
 
 
+@pytest.mark.parametrize("empty", [0, 2, 3])
+def test_an_input_that_holds_no_picture(picture, tmp_path, empty):
+    shape = [size if place != empty else 0 for place, size in enumerate((1, 3, 4, 4))]
+    data = op.parameter(shape, np.float32, name="data")
+    pooled = op.reduce_mean(data, [2, 3], keep_dims=False)
+    ov.save_model(ov.Model([pooled], [data]), tmp_path / "net.xml")
+    with pytest.raises(InferenceError, match="holds no picture"):
+        ask(tmp_path / "net.xml", picture(1))
+
+
 class TestChannels:
     """The channels of a picture become those of the network, whatever it has."""
 

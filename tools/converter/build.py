@@ -18,11 +18,14 @@ from omz.converter.ir import describe
 from omz.converter.outputs import OUTPUT, Meaning, meaning_of
 from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, ParseError, located
+from omz.files import data_bytes
 from omz.regular_files import open_regular
 from omz.trial import try_out
 from omz.version import __version__
 from omz.zoo.label_text import exact_record, label_text
 
+#: In bytes, of a file that is read whole for its digest: a second or two of reading.
+MAX_HOLES = 1 << 30
 #: Files of Caffe where a checkpoint or ONNX is expected; what to do.
 _FOREIGN = {
     ".caffemodel": "is the weights of a network of Caffe. Give its prototxt, too (caffe2ir --input_proto)",
@@ -52,6 +55,8 @@ def build_model(
     # OpenVINO releases no lock while it builds the graph, hashing does: the files are hashed on the side.
     with ThreadPoolExecutor(1) as side:
         sources = _sources(arguments)
+        for _, path in sources:
+            _check_holes(path)
         digests = {key: side.submit(_sha256, path) for key, path in sources if path.is_file()}
         model, kinds = _tried(arguments, labels) if arguments.of_onnx else _built(arguments, labels, declared)
         model.set_friendly_name(name)
@@ -170,6 +175,19 @@ def _network(arguments: Arguments, declared: Mapping[str, object] | None, checke
             f"--output={','.join(arguments.outputs)} is for Caffe networks"
         )
     return model
+
+
+def _check_holes(path: Path) -> None:
+    """Refuse a file that costs its maker nothing, and us hours to read.
+
+    Raises:
+        ConversionError: It is one.
+    """
+    holes = path.stat().st_size - data_bytes(path) if path.is_file() else 0
+    if holes > MAX_HOLES and holes > 7 * data_bytes(path):
+        raise ConversionError(
+            f"{path}: is mostly holes ({holes >> 30} GB of them). Is it a download that was cut short?"
+        )
 
 
 def _sha256(path: Path) -> str:

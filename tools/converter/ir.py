@@ -13,7 +13,7 @@ import openvino as ov
 from omz import vouching
 from omz.converter.pairs import WEIGHTS, placeholder, publish, seal
 from omz.errors import ConversionError
-from omz.files import check_end, writing
+from omz.files import check_end, made_folder, writing
 from omz.private import private_folder
 from omz.regular_files import open_regular
 from omz.trial import MEMORY_BYTES, MEMORY_FACTOR
@@ -59,7 +59,7 @@ def write_ir(
     """
     with ExitStack() as stack:
         try:
-            xml.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(made_folder(xml.parent))
             folder = stack.enter_context(private_folder(xml.parent))
         except OSError as error:
             raise ConversionError(f"{xml.parent}: cannot be written to: {error.strerror}") from error

@@ -138,5 +138,8 @@ def take_lock(descriptor: int) -> bool:
 
 
 def _silence_s(folder: Path) -> float:
-    """Return for how long nothing has changed in ``folder`` or below."""
-    return min(map(age_s, [folder, *folder.rglob("*")]))
+    """Return for how long nothing has changed in ``folder`` or below.
+
+    The lock says nothing: some releases of filelock change it whenever they try to take it.
+    """
+    return min(age_s(path) for path in [folder, *folder.rglob("*")] if path.name != LOCK_NAME)

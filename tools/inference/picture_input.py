@@ -87,6 +87,8 @@ def picture_input(
             "alpha). Is it another --layout?"
         )
     batch = 1 if sizes["N"].is_dynamic else sizes["N"].get_length()
+    if not batch * height * width:
+        raise InferenceError(f"{path}: the input is {found} ({axes}), which holds no picture")
     return PictureInput(axes, batch, channels, height, width)
 
 
