@@ -100,6 +100,10 @@ def before(path: Path) -> Path:
     return path.with_name(path.name.replace(f"-{path.name.split('-')[2]}-", "-" + "0" * 8 + "-"))
 
 
+def since_boot() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME) + 60
+
+
 def old_form(path: Path) -> Path:
     return path.with_name(f".omz-{private.machine()}-{'0' * 16}.part")
 
@@ -107,14 +111,14 @@ def old_form(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("form", "age_s", "removed"),
     [
-        (elsewhere, 60, False),
-        (elsewhere, STALE_S - 60, False),
-        (elsewhere, STALE_S + 60, True),
-        (before, 0, False),  # of a container with this machine's name
-        (before, time.clock_gettime(time.CLOCK_BOOTTIME) + 60, True),
-        (old_form, 0, False),
-        (old_form, max(STALE_S, time.clock_gettime(time.CLOCK_BOOTTIME)) + 60, True),
-        (Path, STALE_S + 60, False),  # this process's own, however old
+        (elsewhere, lambda: 60, False),
+        (elsewhere, lambda: STALE_S - 60, False),
+        (elsewhere, lambda: STALE_S + 60, True),
+        (before, lambda: 0, False),  # of a container with this machine's name
+        (before, since_boot, True),
+        (old_form, lambda: 0, False),
+        (old_form, lambda: max(STALE_S, since_boot()) + 60, True),
+        (Path, lambda: STALE_S + 60, False),  # this process's own, however old
     ],
     ids=[
         "elsewhere",
@@ -129,7 +133,7 @@ def old_form(path: Path) -> Path:
 )
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_of_whom_nothing_is_known_is_waited_for(
-    tmp_path: Path, form: Callable[[Path], Path], age_s: float, removed: bool, kind: str
+    tmp_path: Path, form: Callable[[Path], Path], age_s: Callable[[], float], removed: bool, kind: str
 ) -> None:
     path = form(private_path(tmp_path))
     there = [path] if kind == "file" else [path, path / "a", path / "a" / "x"]
@@ -138,7 +142,7 @@ def test_of_whom_nothing_is_known_is_waited_for(
     there[-1].touch()
     # a folder itself does not change while a file in it is written to
     for each in there:
-        os.utime(each, (time.time() - (age_s if each == there[-1] else 10 * STALE_S),) * 2)
+        os.utime(each, (time.time() - (age_s() if each == there[-1] else 10 * STALE_S),) * 2)
     remove_dead(tmp_path)
     assert path.exists() != removed
 

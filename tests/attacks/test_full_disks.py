@@ -12,21 +12,13 @@ import random
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from attacks.outputs import CASES, Case, contents, disk, faults, learn, make_inputs, prepare, run
-from downloader.loopback import Loopback
+from attacks.outputs import CASES, Case, contents, disk, faults, learn, prepare, run
 
 TRIES = int(os.environ.get("OMZ_TRIES", "26"))
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    server = Loopback()
-    yield make_inputs(tmp_path_factory.mktemp("inputs"), server)
-    server.close()
 
 
 def known(case: Case, inputs: Path, folder: Path) -> int:

@@ -5,22 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from attacks.outputs import CASES, contents, faults, filled_in, learn, make_inputs, prepare
-from downloader.loopback import Loopback
+from attacks.outputs import CASES, contents, faults, filled_in, learn, prepare
 
 #: Where everything goes, and whether messages alone are lost, which is no failure.
 PLACES = {"2>/dev/full": True, "2>&-": True, ">/dev/full": False, ">&-": False, "<&- >&- 2>&-": False}
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    server = Loopback()
-    yield make_inputs(tmp_path_factory.mktemp("inputs"), server)
-    server.close()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Enclosure:
             if folder not in self._known:
                 self._known[folder] = self._inside(os.path.realpath(folder))
             return self._known[folder] or self._inside(os.path.realpath(path))
-        except ValueError:  # of a NUL in the name
+        except (ValueError, OSError):  # of a NUL in the name, or of a name that is too long
             return True
 
     def require(self, path: Path, named: str = "") -> None:

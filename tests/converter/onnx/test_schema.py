@@ -21,7 +21,9 @@ def ours(field) -> Field:
         values = len(field.enum_type.values)
         assert sorted(value.number for value in field.enum_type.values) == list(range(values))
     group = field.containing_oneof.name if field.containing_oneof else ""
-    return Field(field.number, field.name, kind, field.is_repeated, values, group)
+    # protobuf 5 has no is_repeated, later ones warn of label
+    repeated = field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
+    return Field(field.number, field.name, kind, repeated, values, group)
 
 
 def theirs() -> dict[str, dict[int, Field]]:
