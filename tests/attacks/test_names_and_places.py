@@ -16,7 +16,7 @@ ROOTS = (
     "x" * 5000,
     "net.prototxt",
     "\udcff",
-    "../" * 500,
+    "../" * 500 + "none",
     "~root/x",
 )
 

@@ -22,6 +22,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from mutations import mutated_message, mutated_wire, parsed_wire
 from onnx import helper, numpy_helper
 
+from nets.fields import is_repeated
 from nets.onnx_nets import classifier, control_flow, network, value
 from nets.onnx_wire import IN_MEMORY, WEIGHTS, dense, elsewhere, entry, field, inside, model_bytes
 from omz.errors import ZooError
@@ -124,7 +125,7 @@ def messages(message: Message) -> Iterator[Message]:
     yield message
     for one, inner in message.ListFields():
         if one.message_type is not None:
-            for part in inner if one.is_repeated else [inner]:
+            for part in inner if is_repeated(one) else [inner]:
                 yield from messages(part)
 
 

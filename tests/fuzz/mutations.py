@@ -12,6 +12,8 @@ from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from nets.fields import is_repeated
+
 INTEGERS = [
     0,
     1,
@@ -202,7 +204,7 @@ def _any_part(message: Message, rng: Random) -> Message:
             part
             for field, value in message.ListFields()
             if field.cpp_type == field.CPPTYPE_MESSAGE
-            for part in (value if field.is_repeated else [value])
+            for part in (value if is_repeated(field) else [value])
         ]
         if not inner or rng.random() < 0.15:
             return message
@@ -223,7 +225,7 @@ def _change(message: Message, rng: Random, names: Sequence[str]) -> None:
     if not fields:
         return
     field = rng.choice(list(fields))
-    if field.is_repeated:
+    if is_repeated(field):
         _change_list(field, getattr(message, field.name), rng, names)
     elif rng.random() < 0.15:
         message.ClearField(field.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import pairwise
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROOT_VARIABLE = "OMZ_MODELS_ROOT"
 MODEL_FILE, COMPOSITE_FILE = "model.yml", "composite-model.yml"
+#: Files and folders below a models folder; data sets that lie there as well have no more.
+MAX_ENTRIES = 250_000
 _NAME = re.compile(r"[0-9a-zA-Z._-]+")
 
 
@@ -177,9 +179,36 @@ def _find(root: Path, name: str) -> Iterable[Path]:
     if not root.is_dir():
         raise DescriptorError(f"{root}: no such models folder. Check --models_root or {ROOT_VARIABLE}.")
     # a pipe or a device in the place of a descriptor is told by whoever reads it
-    paths = (path for path in root.glob(f"**/{name}") if path.is_file() or told_otherwise(path))
-    # What is being written, or what a killed run has left, is no model.
-    return sorted(path for path in paths if not any(map(is_private, path.relative_to(root).parts)))
+    return sorted(path for path in _named(root, name) if path.is_file() or told_otherwise(path))
+
+
+def _named(root: Path, name: str) -> Iterator[Path]:
+    """Yield what has a name, in a folder or below, however deep; links to folders are not followed.
+
+    What is being written, or what a killed run has left, is no model.
+
+    Raises:
+        DescriptorError: So much is there that it is another folder, such as ``/``.
+    """
+    pending, seen = [root], 0
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            continue
+        seen += len(entries)
+        if seen > MAX_ENTRIES:
+            raise DescriptorError(
+                f"{root}: no models folder, it holds more than {MAX_ENTRIES} files. "
+                f"Check --models_root or {ROOT_VARIABLE}."
+            )
+        pending += [
+            folder / one.name
+            for one in entries
+            if one.is_dir(follow_symlinks=False) and not is_private(one.name)
+        ]
+        yield from (folder / one.name for one in entries if one.name == name)
 
 
 def _place(path: Path, root: Path) -> tuple[str, PurePosixPath, Path]:

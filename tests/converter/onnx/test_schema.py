@@ -3,6 +3,7 @@
 import onnx
 from google.protobuf.descriptor import FieldDescriptor
 
+from nets.fields import is_repeated
 from omz.converter.onnx.schema import FIELDS, Field
 
 IR_VERSION = 14
@@ -21,9 +22,7 @@ def ours(field) -> Field:
         values = len(field.enum_type.values)
         assert sorted(value.number for value in field.enum_type.values) == list(range(values))
     group = field.containing_oneof.name if field.containing_oneof else ""
-    # protobuf 5 has no is_repeated, later ones warn of label
-    repeated = field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
-    return Field(field.number, field.name, kind, repeated, values, group)
+    return Field(field.number, field.name, kind, is_repeated(field), values, group)
 
 
 def theirs() -> dict[str, dict[int, Field]]:

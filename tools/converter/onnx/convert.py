@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ _FAILURES = (
     OpConversionFailure,
     OpValidationFailure,
 )
+#: Numbers in one input; 8 GB, as floats.
+MAX_INPUT = 1 << 31
 
 
 def convert(
@@ -65,6 +68,7 @@ def convert(
         if outputs:
             model = _ended_at(model, outputs)
         _reshape(model, _wanted_shapes(model, input_shapes, batch))
+        _check_inputs(model)
         _name_nodes(model)
     return model
 
@@ -183,6 +187,20 @@ def _reshape(model: ov.Model, shapes: Mapping[str, Sequence[int]]) -> None:
         stated = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
         with explained(f"the network cannot take {stated}"):
             model.reshape(wanted)
+
+
+def _check_inputs(model: ov.Model) -> None:
+    """Refuse inputs that hold nothing, as those of a negative size do, or more than there is."""
+    for parameter in model.inputs:
+        shape = parameter.get_partial_shape()
+        if shape.rank.is_dynamic:
+            continue
+        count = math.prod(size.get_length() for size in shape if size.is_static)
+        if not 0 < count <= MAX_INPUT:
+            what = "holds nothing" if count == 0 else f"holds more than {MAX_INPUT} numbers"
+            raise ShapeError(
+                f"input {input_name(parameter)!r} is {shape}, which {what}. State it with --input_shape"
+            )
 
 
 def _name_nodes(model: ov.Model, prefix: str = "") -> None:
