@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,8 @@ PLACES = {"2>/dev/full": True, "2>&-": True, ">/dev/full": False, ">&-": False, 
     "name", [pytest.param(name, marks=pytest.mark.slow if name != "one picture" else []) for name in CASES]
 )
 def test_files_are_whole(name: str, inputs: Path, tmp_path: Path) -> None:
-    case = CASES[name]
-    if not case.reference:
-        learn(case, inputs, tmp_path)
+    case = replace(CASES[name], reference={})  # what it writes may name the folder
+    learn(case, inputs, tmp_path)
     for place, messages_only in PLACES.items():
         prepare(case, inputs, tmp_path)
         before = contents(tmp_path)
