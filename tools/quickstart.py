@@ -169,7 +169,8 @@ def _check_device(device: str) -> None:
 
 def _from_here(path: Path) -> Path:
     """Return a path relative to the working directory where that is shorter to read."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    real = path.resolve()  # in a checkout, `omz` is made of links
+    return real.relative_to(Path.cwd()) if real.is_relative_to(Path.cwd()) else path
 
 
 def _quantize(model: Model, xml: Path, output: Path) -> Path:

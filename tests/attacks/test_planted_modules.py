@@ -21,6 +21,7 @@ from attacks.models import describe, file_entry
 from nets.onnx_nets import classifier
 from nets.timm_resnets import random_state
 from nets.tiny_classifier import build, draw_picture
+from omz import cli
 
 PLANTED = """\
 import sys, posix
@@ -73,16 +74,19 @@ QUICK = [
     ["omz_converter", *CONVERT_ALL],
     ["classification_demo", "-m", "tiny.xml", "-i", "p.png", "--no_show"],
 ]
+SAMPLE = "work/samples/se-resnext-digits/se-resnext-digits"
 COMMANDS = [
-    *(["omz", name, "--help"] for name in ("download", "bundle", "convert", "quantize", "add", "pages")),
     ["omz_info_dumper", "--all"],
+    ["omz", "pages", "--name", "se-resnext-digits", "--check"],
     ["omz_downloader", "--name", "se-resnext-digits", "-o", "work"],
+    ["caffe2ir", "-d", f"{SAMPLE}.prototxt", "-w", f"{SAMPLE}.caffemodel", "-o", "ir"],
     ["omz", "bundle", "--name", "se-resnext-digits", "-d", "work", "-o", "bundle.tar"],
     ["torch2ir", "-m", "net.safetensors", "-o", "ir", "--input_shape=[1,3,64,64]"],
     ["omz", "info", "-m", "ir/net.xml"],
     ["classification_benchmark_demo", "-m", "tiny.xml", "-i", "p.png", "-time", "0.2"],
     ["omz", "add", "-n", "mine", "-m", "net.onnx", "--models_root", "own"],
     ["omz", "quickstart", "-o", "quick", "-time", "0.2"],
+    ["omz_quantizer", "--name", "se-resnext-digits", "--models_dir", "quick", "-o", "int8"],
     ["accuracy_check", "--name", "se-resnext-digits", "--models_dir", "quick"],
     [
         "omz",
@@ -153,11 +157,19 @@ def test_no_command_runs_them(planted: Attack, command: list[str]) -> None:
 @pytest.mark.slow
 def test_no_command_at_all_runs_them(planted: Attack) -> None:
     for command in COMMANDS:
-        if command[1] == "quickstart" and find_spec("nncf") is None:
-            print("without NNCF")
+        if command[0] == "omz_quantizer" and find_spec("nncf") is None:
+            continue
         outcome = planted.run(*command, patience=300)
         assert outcome.status == 0, outcome.err
         assert not run_of(planted), command
+
+
+def test_every_command_is_tried() -> None:
+    modules = {script.name: script.module for script in metadata.entry_points(group="console_scripts")}
+    named = {name: module for name, (module, _) in cli.COMMANDS.items()}
+    commands = [*QUICK, *COMMANDS]
+    tried = {named[command[1]] if command[0] == "omz" else modules[command[0]] for command in commands}
+    assert tried == set(named.values())
 
 
 def test_no_child_of_a_users_script_runs_them(planted: Attack) -> None:
