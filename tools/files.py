@@ -20,6 +20,8 @@ from omz.regular_files import open_regular
 
 #: Of linux/fs.h: share the blocks of another file.
 FICLONE = 0x40049409
+#: In bytes, of a file that is mostly holes and is read all the same: a second or two.
+MAX_HOLES = 1 << 30
 
 
 def read_bounded(path: Path, limit: int, what: str, error: type[ZooError]) -> bytes:
@@ -91,6 +93,33 @@ def made_folder(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 path.rmdir()
         raise
+
+
+def is_mostly_holes(path: Path) -> bool:
+    """Tell whether to read a file takes far longer than to have made it: most of it costs no room on the disk."""
+    return data_bytes(path) < path.stat().st_size // 8
+
+
+def check_holes(path: Path, error: type[ZooError]) -> None:
+    """Refuse a file that is to be read whole and would take hours, most of it of nothing.
+
+    Raises:
+        ZooError: An ``error``: it is one.
+    """
+    if path.is_file() and path.stat().st_size > MAX_HOLES and is_mostly_holes(path):
+        size = path.stat().st_size
+        raise error(f"{path}: is mostly holes, of {size >> 30} GB. Is it a download that was cut short?")
+
+
+def take_lock(descriptor: int) -> bool:
+    """Take the lock on an open file for as long as it is open; return whether nobody else has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks here, so that nobody has one
+        pass
+    return True
 
 
 def check_writable(target: Path, option: str) -> None:

@@ -31,22 +31,24 @@ def check_outputs(
     taken: dict[object, str] = {}
     for option, values in (inputs or {}).items():
         for value in [values] if isinstance(values, str | Path) else values or ():
-            taken.setdefault(_identity(Path(value)), option)
+            taken.setdefault(_name(Path(value)), option)
     for option, target in given.items():
         if target != "-":
-            identity = _identity(Path(target))
-            if identity in taken:
-                raise UsageError(
-                    f"{option} {target}: is the file of {taken[identity]} as well; name another one"
-                )
-            taken[identity] = option
+            name = _name(Path(target))
+            if name in taken:
+                raise UsageError(f"{option} {target}: is the file of {taken[name]} as well; name another one")
+            taken[name] = option
             check_writable(Path(target), option)
 
 
-def _identity(path: Path) -> object:
-    """Return what is the same for all names of a file."""
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what is the same for all names of a file; None if there is none."""
     try:
         facts = path.stat()
-        return facts.st_dev, facts.st_ino
     except (OSError, ValueError):  # ValueError: of a NUL in the name
-        return path.absolute()
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def _name(path: Path) -> object:
+    return identity(path) or path.absolute()

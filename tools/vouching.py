@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from omz.files import data_bytes
+from omz.digests import tree_digest
+from omz.files import is_mostly_holes
 from omz.private import private_path
 from omz.regular_files import open_regular
 
@@ -27,7 +28,6 @@ ANY_USE = "any"
 _FORM = "1"
 #: The oldest half goes when there are more.
 MAX_ENTRIES = 2048
-_CHUNK = 4 << 20
 #: A change within this time of another may leave no trace in a file's times.
 _CLOCK_NS = 2_000_000_000
 _DIGITS = 64
@@ -91,16 +91,12 @@ def digest_of(xml: Path, folder: Path | None = None) -> str | None:
 def _read(xml: Path) -> str | None:
     """Read both files; those that end in a digest of the rest have the same as what :func:`vouch_for_ours` says."""
     halves = (xml, xml.with_suffix(".bin"))
-    if any(data_bytes(half) < half.stat().st_size // 8 for half in halves):
+    if any(map(is_mostly_holes, halves)):
         return None  # holes would be read for ever
     with open_regular(halves[0]) as text, open_regular(halves[1]) as weights, ThreadPoolExecutor() as pool:
         of_text = pool.submit(lambda: hashlib.file_digest(text, "sha256").digest())
         size = max(os.fstat(weights.fileno()).st_size - _DIGITS // 2, 0)
-
-        def one(start: int) -> bytes:
-            return hashlib.sha256(os.pread(weights.fileno(), min(_CHUNK, size - start), start)).digest()
-
-        tree = hashlib.sha256(b"".join(pool.map(one, range(0, size, _CHUNK)))).digest()
+        tree = tree_digest(weights.fileno(), size, pool)
         return _joined(of_text.result(), tree, os.pread(weights.fileno(), _DIGITS, size))
 
 

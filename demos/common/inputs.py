@@ -8,6 +8,7 @@ from pathlib import Path
 from omz.errors import InferenceError
 from omz.inference.addresses import scheme
 from omz.inference.sources import Pictures, Source
+from omz.outputs import identity
 
 
 class Inputs:
@@ -22,8 +23,8 @@ class Inputs:
         Raises:
             InferenceError: It is one.
         """
-        identity = _identity(path)
-        if identity and identity in self._identities:
+        found = identity(path)
+        if found and found in self._identities:
             raise InferenceError(f"{path}: is the input; choose another -o")
 
     @cached_property
@@ -33,12 +34,4 @@ class Inputs:
         else:
             name = getattr(self._source, "name", "")  # of a video
             paths = [Path(name)] if name and not scheme(name) else []
-        return {identity for path in paths if (identity := _identity(path))}
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        facts = path.stat()
-    except (OSError, ValueError):  # ValueError: of a NUL in the name
-        return None
-    return facts.st_dev, facts.st_ino
+        return {found for path in paths if (found := identity(path))}

@@ -19,8 +19,9 @@ from openvino.frontend import GeneralFailure, OpConversionFailure
 
 from nets.conversion import run_model
 from nets.onnx_nets import classifier, computed, control_flow, in_other_file, network, value, write
+from omz.converter import build, onnx2ir
 from omz.converter import network as networks
-from omz.converter import onnx2ir
+from omz.converter.arguments import Arguments
 from omz.converter.onnx import convert as frontend
 from omz.converter.onnx.convert import _refusal
 from omz.converter.onnx.external_data import external_files
@@ -424,3 +425,12 @@ def test_core_does_not_import_onnx(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.split() == ["0", "False"], done.stderr
+
+
+def test_the_digest_is_that_of_what_was_read(tmp_path, monkeypatch):
+    """Whoever puts another file into its place meanwhile is not recorded."""
+    path, content = tmp_path / "net.onnx", classifier((1, 3, 32, 32)).SerializeToString()
+    path.write_bytes(content)
+    monkeypatch.setattr(build, "try_out", lambda *_, **__: path.write_bytes(b"another"))
+    built = build.build_model(Arguments(path, None), "net", {})
+    assert built.get_rt_info(["omz", "onnx_sha256"]).astype(str) == hashlib.sha256(content).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import random
 import shutil
@@ -22,6 +23,7 @@ from nets import se_resnet, synthetic_weights, write_model
 from omz import cli, convert
 from omz.converter import pairs
 from omz.converter.ir import write_ir
+from omz.digests import CHUNK_BYTES
 from omz.errors import ConversionError, InferenceError
 from omz.inference.network import read_network
 
@@ -107,9 +109,7 @@ class TestWhatIsStated:
         assert xml.count(text) == 1
         assert entry["xml"] == sha256(xml.replace(text, b""))
 
-    @pytest.mark.parametrize(
-        "size", [0, 1, 4096, pairs.CHUNK_BYTES, pairs.CHUNK_BYTES + 1, 3 * pairs.CHUNK_BYTES]
-    )
+    @pytest.mark.parametrize("size", [0, 1, 4096, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES])
     def test_of_any_size(self, tmp_path, size):
         xml, data = tmp_path / "net.xml", random.Random(size).randbytes(size)
         placeholder = pairs.placeholder()
@@ -228,7 +228,7 @@ class TestWriters:
         def no_lock(*_: object) -> None:
             raise OSError(code, "no locks")
 
-        monkeypatch.setattr(pairs.fcntl, "flock", no_lock)
+        monkeypatch.setattr(fcntl, "flock", no_lock)
         xml = mixed(apart[0], apart[0], tmp_path / "ir")
         one, other = (mixed(apart[number], apart[number], tmp_path / str(number)) for number in (0, 1))
         replace = Path.replace

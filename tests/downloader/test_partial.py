@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import random
@@ -234,7 +235,7 @@ def test_one_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
 def test_one_at_rest_has_one_taker_whatever_locks_are_worth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files.fcntl, "flock", lambda *_: None)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     target = tmp_path / "net.bin"
     leave(target, 1000)
     with claimed(target, ["sha384"]) as first, claimed(target, ["sha384"]) as second:
@@ -273,7 +274,7 @@ def test_whose_process_is_known_to_be_dead(
 def test_without_locks_that_work_a_killed_process_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files.fcntl, "flock", lambda *_: None)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     target = tmp_path / "net.bin"
     path = leave(target, 1000).rename(private_path(target))
     with claimed(target, ["sha384"]) as partial:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 
 import harness
 
@@ -18,8 +17,7 @@ with harness.measured():
     from omz.zoo.steps import PictureSteps
 
 import numpy as np
-import yaml
-from mutations import mutated_text, mutated_tree
+from mutations import mutated_yaml
 
 from omz.errors import ZooError
 from omz.zoo import catalogue
@@ -74,18 +72,6 @@ def read(path: Path) -> None:
             raise ValueError("a picture of no channels")
 
 
-def mutate(data: bytes, rng: Random) -> bytes:
-    if rng.random() < 0.3:
-        return mutated_text(data, rng)
-    try:
-        tree = yaml.safe_load(data)
-        for _ in range(rng.choice([1, 1, 2, 3])):
-            tree = mutated_tree(tree, rng)
-        return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", errors="replace")
-    except (yaml.YAMLError, ValueError, RecursionError):  # deep trees and those that hold themselves, too
-        return mutated_text(data, rng)
-
-
 def seeds() -> list[bytes]:
     root = catalogue.packaged_root()
     return [
@@ -96,4 +82,4 @@ def seeds() -> list[bytes]:
 
 
 if __name__ == "__main__":
-    harness.fuzz(read, "accuracy-check.yml", seeds(), mutate)
+    harness.fuzz(read, "accuracy-check.yml", seeds(), mutated_yaml)

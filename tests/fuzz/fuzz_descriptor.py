@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from random import Random
 
 import harness
 
@@ -16,8 +15,7 @@ with harness.measured():
     from omz.zoo.page import render
     from omz.zoo.selection import select
 
-import yaml
-from mutations import mutated_text, mutated_tree
+from mutations import mutated_yaml
 from seeds import descriptors
 
 from omz.errors import ZooError
@@ -55,20 +53,8 @@ def _as_composite(root: Path, content: str) -> None:
         json.dumps(describe(one))
 
 
-def mutate(data: bytes, rng: Random) -> bytes:
-    if rng.random() < 0.3:
-        return mutated_text(data, rng)
-    try:
-        tree = yaml.safe_load(data)
-        for _ in range(rng.choice([1, 1, 2, 3])):
-            tree = mutated_tree(tree, rng)
-        return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", errors="replace")
-    except (yaml.YAMLError, ValueError, RecursionError):  # deep trees and those that hold themselves, too
-        return mutated_text(data, rng)
-
-
 SEEDS = descriptors()
 STAGE = SEEDS[0]
 
 if __name__ == "__main__":
-    harness.fuzz(load, "descriptor.yml", (text.encode() for text in SEEDS), mutate)
+    harness.fuzz(load, "descriptor.yml", (text.encode() for text in SEEDS), mutated_yaml)

@@ -15,7 +15,7 @@ with harness.measured():
     from omz.zoo.label_text import exact_record, label_text, names_of
     from omz.zoo.labels import parse_labels
 
-from mutations import STRINGS, mutated_text, mutated_tree, mutated_wire
+from mutations import mutated_lines, mutated_text, mutated_tree, mutated_wire
 
 from omz.errors import ZooError
 
@@ -76,21 +76,13 @@ def mutate(data: bytes, rng: Random) -> bytes:
     if rng.random() < 0.1:
         return mutated_wire(data, rng)
     lines = data.decode(errors="replace").split("\n")
-    at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
     action = rng.randrange(6)
-    if action == 0:
-        lines[at], lines[other] = lines[other], lines[at]
-    elif action == 1:
-        del lines[at]
-    elif action == 2:
-        lines[at:at] = lines[other : other + rng.choice([1, 3, 50])]
-    elif action == 3:
-        place = rng.randrange(len(lines[at]) + 1)
-        lines[at] = lines[at][:place] + rng.choice([*STRINGS, *"0123,;:=|\"'#-{}[] \t\r"]) + lines[at][place:]
-    elif action == 4:
+    if action == 4:
         lines = [f"{number} {line}" for number, line in enumerate(lines, start=rng.randrange(2))]
-    else:
+    elif action == 5:
         return mutated_text(data, rng)
+    else:
+        lines = mutated_lines(lines, rng, "0123,;:=|\"'#-{}[] \t\r")
     return "\n".join(lines).encode(errors="replace")
 
 

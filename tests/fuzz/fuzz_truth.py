@@ -14,7 +14,7 @@ with harness.measured():
     from omz.zoo.truth import read_truth
     from omz.zoo.truth_lists import read_list
 
-from mutations import STRINGS, mutated_text, mutated_wire
+from mutations import mutated_lines, mutated_text, mutated_wire
 
 from omz.errors import ZooError
 
@@ -69,24 +69,14 @@ def mutate(data: bytes, rng: Random) -> bytes:
     if rng.random() < 0.1:
         return mutated_wire(data, rng)
     lines = data.decode(errors="replace").split("\n")
-    at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
     action = rng.randrange(6)
-    if action == 0:
-        lines[at], lines[other] = lines[other], lines[at]
-    elif action == 1:
-        del lines[at]
-    elif action == 2:
-        lines[at:at] = lines[other : other + rng.choice([1, 3, 50])] * rng.choice([1, 1, 20])
-    elif action == 3:
-        place = rng.randrange(len(lines[at]) + 1)
-        lines[at] = (
-            lines[at][:place] + rng.choice([*STRINGS, *"019,;:=|\"'#-\t\r\x0b\x85\u2028"]) + lines[at][place:]
-        )
-    elif action == 4:
+    if action == 4:
         sign = rng.choice(",;\t ")
         lines = [line.replace(",", sign).replace(" ", sign) for line in lines]
-    else:
+    elif action == 5:
         return mutated_text(data, rng)
+    else:
+        lines = mutated_lines(lines, rng, "019,;:=|\"'#-\t\r\x0b\x85\u2028", copies=(1, 1, 20))
     return "\n".join(lines).encode(errors="replace")
 
 

@@ -285,3 +285,40 @@ def _splice(message: Message, other: Message, rng: Random) -> None:
     blobs = [top for earlier in list(layers)[:-1] for top in earlier.top] or ["data"]
     for place in range(len(layer.bottom)):
         layer.bottom[place] = rng.choice(blobs)
+
+
+def mutated_yaml(data: bytes, rng: Random) -> bytes:
+    """Change what a YAML file holds, or its text."""
+    if rng.random() < 0.3:
+        return mutated_text(data, rng)
+    try:
+        tree = yaml.safe_load(data)
+        for _ in range(rng.choice([1, 1, 2, 3])):
+            tree = mutated_tree(tree, rng)
+        return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", errors="replace")
+    except (yaml.YAMLError, ValueError, RecursionError):  # deep trees and those that hold themselves, too
+        return mutated_text(data, rng)
+
+
+def mutated_lines(lines: list[str], rng: Random, letters: str, copies: Sequence[int] = (1,)) -> list[str]:
+    """Swap, drop or repeat lines, or put a token into one.
+
+    Args:
+        lines: Of the file; at least one.
+        rng: Chooses.
+        letters: Beside :data:`STRINGS`, what may be put in.
+        copies: How often what is repeated is there, one of these.
+    """
+    lines = list(lines)
+    at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+    action = rng.randrange(4)
+    if action == 0:
+        lines[at], lines[other] = lines[other], lines[at]
+    elif action == 1:
+        del lines[at]
+    elif action == 2:
+        lines[at:at] = lines[other : other + rng.choice([1, 3, 50])] * rng.choice(copies)
+    else:
+        place = rng.randrange(len(lines[at]) + 1)
+        lines[at] = lines[at][:place] + rng.choice([*STRINGS, *letters]) + lines[at][place:]
+    return lines

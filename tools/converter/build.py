@@ -6,7 +6,9 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino as ov
@@ -18,14 +20,15 @@ from omz.converter.ir import describe
 from omz.converter.outputs import OUTPUT, Meaning, meaning_of
 from omz.converter.preprocessing import Preprocessing, bake
 from omz.errors import ConversionError, ParseError, located
-from omz.files import data_bytes
+from omz.files import check_holes
 from omz.regular_files import open_regular
 from omz.trial import try_out
 from omz.version import __version__
 from omz.zoo.label_text import exact_record, label_text
 
-#: In bytes, of a file that is read whole for its digest: a second or two of reading.
-MAX_HOLES = 1 << 30
+if TYPE_CHECKING:
+    from omz.converter.onnx.snapshot import Snapshot
+
 #: Files of Caffe where a checkpoint or ONNX is expected; what to do.
 _FOREIGN = {
     ".caffemodel": "is the weights of a network of Caffe. Give its prototxt, too (caffe2ir --input_proto)",
@@ -53,12 +56,15 @@ def build_model(
         ConversionError: The files do not make a network, or do not fit the arguments.
     """
     # OpenVINO releases no lock while it builds the graph, hashing does: the files are hashed on the side.
-    with ThreadPoolExecutor(1) as side:
-        sources = _sources(arguments)
+    with ExitStack() as stack, ThreadPoolExecutor(1) as side:
+        checked = stack.enter_context(_checked(arguments)) if arguments.of_onnx else None
+        sources = _sources(arguments, checked)
         for _, path in sources:
-            _check_holes(path)
+            check_holes(path, ConversionError)
         digests = {key: side.submit(_sha256, path) for key, path in sources if path.is_file()}
-        model, kinds = _tried(arguments, labels) if arguments.of_onnx else _built(arguments, labels, declared)
+        if checked:
+            _try_out(arguments, labels, checked)
+        model, kinds = _built(arguments, labels, declared, checked.path if checked else None)
         model.set_friendly_name(name)
         info = dict(model_info) | ({"labels": label_text(labels)} if labels else {})
         provenance = {"version": __version__, "arguments": arguments.canonical()}
@@ -70,15 +76,16 @@ def build_model(
     return model
 
 
-def _tried(arguments: Arguments, labels: Sequence[str]) -> tuple[ov.Model, list[Meaning]]:
-    """Build a network in ONNX, after another process has."""
+def _checked(arguments: Arguments) -> AbstractContextManager[Snapshot]:
     from omz.converter.onnx.snapshot import snapshot
 
-    path = arguments.input_model
-    with snapshot(path) as checked:
-        files = [checked.path, *checked.data]
-        try_out(_try, arguments, list(labels), checked.path, where=path, files=files, error=ParseError)
-        return _built(arguments, labels, None, checked.path)
+    return snapshot(arguments.input_model)
+
+
+def _try_out(arguments: Arguments, labels: Sequence[str], checked: Snapshot) -> None:
+    """Let another process build a network in ONNX first."""
+    path, files = arguments.input_model, [checked.path, *checked.data]
+    try_out(_try, arguments, list(labels), checked.path, where=path, files=files, error=ParseError)
 
 
 def _try(arguments: Arguments, labels: Sequence[str], checked: Path) -> None:
@@ -113,13 +120,10 @@ def _built(
     return model, kinds
 
 
-def _sources(arguments: Arguments) -> list[tuple[str, Path]]:
-    if arguments.of_onnx:
-        from omz.converter.onnx.external_data import external_files
-
-        others = external_files(arguments.input_model)
-        numbered = [(f"onnx_data_{number}_sha256", path) for number, path in enumerate(others)]
-        return [("onnx_sha256", arguments.input_model), *numbered]
+def _sources(arguments: Arguments, checked: Snapshot | None) -> list[tuple[str, Path]]:
+    if checked:
+        numbered = [(f"onnx_data_{number}_sha256", path) for number, path in enumerate(checked.data)]
+        return [("onnx_sha256", checked.original), *numbered]
     if arguments.input_proto is None:
         return [("checkpoint_sha256", arguments.input_model)]
     files = [("prototxt_sha256", arguments.input_proto), ("caffemodel_sha256", arguments.input_model)]
@@ -175,19 +179,6 @@ def _network(arguments: Arguments, declared: Mapping[str, object] | None, checke
             f"--output={','.join(arguments.outputs)} is for Caffe networks"
         )
     return model
-
-
-def _check_holes(path: Path) -> None:
-    """Refuse a file that costs its maker nothing, and us hours to read.
-
-    Raises:
-        ConversionError: It is one.
-    """
-    holes = path.stat().st_size - data_bytes(path) if path.is_file() else 0
-    if holes > MAX_HOLES and holes > 7 * data_bytes(path):
-        raise ConversionError(
-            f"{path}: is mostly holes ({holes >> 30} GB of them). Is it a download that was cut short?"
-        )
 
 
 def _sha256(path: Path) -> str:

@@ -16,7 +16,7 @@ from omz.errors import ConversionError
 from omz.files import check_end, made_folder, writing
 from omz.private import private_folder
 from omz.regular_files import open_regular
-from omz.trial import MEMORY_BYTES, MEMORY_FACTOR
+from omz.trial import limits
 
 #: Model API's names of what an IR can say about itself.
 MODEL_INFO = "model_info"
@@ -75,7 +75,7 @@ def write_ir(
             check(fresh)
         with _writing(xml, fresh):
             publish(fresh, xml)
-    if sound and _is_modest(model):
+    if sound and _is_modest(model, xml):
         vouching.vouch_for_ours(xml)
 
 
@@ -106,19 +106,17 @@ def _check_written(xml: Path) -> None:
         raise RuntimeError(f"OpenVINO has written {size} of {end} bytes of weights")
 
 
-def _is_modest(model: ov.Model) -> bool:
+def _is_modest(model: ov.Model, xml: Path) -> bool:
     """Return whether one picture needs no more memory than what is tried out may take; a prototxt may say anything."""
     batch = {dims[0] for dims in map(_dimensions, model.inputs) if dims}
-    activations = weights = 0
+    activations = 0
     for node in model.get_ops():
-        for output in node.outputs():
-            dims = _dimensions(output)
-            if node.get_type_name() == "Constant":
-                weights += math.prod(dims) * output.get_element_type().size
-            else:
+        if node.get_type_name() != "Constant":
+            for output in node.outputs():
+                dims = _dimensions(output)
                 rest = dims[1:] if dims and dims[0] in batch else dims
                 activations += math.prod(rest) * output.get_element_type().size
-    return activations <= MEMORY_FACTOR * weights + MEMORY_BYTES
+    return activations <= limits([xml, xml.with_suffix(".bin")]).memory_bytes
 
 
 def _dimensions(output: ov.Output) -> list[int]:

@@ -14,7 +14,6 @@ None of them is a signature: whoever forges the one file forges the other.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -27,12 +26,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from omz.digests import tree_digest
 from omz.errors import ConversionError, InferenceError, ZooError
+from omz.files import take_lock
 from omz.regular_files import open_regular
 
 #: Key in the section :data:`omz.converter.ir.PROVENANCE`.
 WEIGHTS = "weights"
-CHUNK_BYTES, BLOCK_BYTES, BLOCKS = 4 << 20, 4096, 16
+BLOCK_BYTES, BLOCKS = 4096, 16
 #: Of ours, the largest have some.
 MAX_XML_BYTES = 256 << 20
 #: How long to wait for another process that is renaming the files, in seconds: it needs no more than milliseconds.
@@ -70,16 +71,16 @@ def seal(xml: Path, instead_of: str) -> None:
     """
     with xml.with_suffix(".bin").open("r+b") as weights, ThreadPoolExecutor() as pool:
         most = pool.submit(os.fsync, weights.fileno())
-        digest = _tree(weights, os.fstat(weights.fileno()).st_size, pool)
+        digest = tree_digest(weights.fileno(), os.fstat(weights.fileno()).st_size, pool)
         most.result()
         weights.seek(0, os.SEEK_END)
-        weights.write(bytes.fromhex(digest))
+        weights.write(digest)
         weights.flush()
         rest = pool.submit(os.fsync, weights.fileno())
         size, sample = weights.tell(), _sample(weights)
         before, _, after = xml.read_bytes().partition(instead_of.encode())
         of_xml = hashlib.sha256(before + after).hexdigest()
-        entry = f"bytes:{size} tree:{digest} sample:{sample} xml:{of_xml}"
+        entry = f"bytes:{size} tree:{digest.hex()} sample:{sample} xml:{of_xml}"
         with xml.open("wb") as stream:
             stream.write(before + entry.encode() + after)
             stream.flush()
@@ -133,7 +134,7 @@ def check_pair(xml: Path, *, whole: bool = False) -> bool:
             problem = f"is not the one that {xml.name} belongs to"
         elif whole or size == without_end:  # what writes an equal network anew leaves out the end
             with ThreadPoolExecutor() as pool:
-                if _tree(weights, without_end, pool) != told.tree:
+                if tree_digest(weights.fileno(), without_end, pool).hex() != told.tree:
                     problem = f"its weights do not have the digest that {xml.name} states"
     if problem:
         raise InferenceError(
@@ -225,31 +226,11 @@ def _turn(folder: Path) -> Iterator[None]:
         return
     try:
         deadline = time.monotonic() + PATIENCE_S
-        while not _locked(descriptor) and time.monotonic() < deadline:
+        while not take_lock(descriptor) and time.monotonic() < deadline:
             time.sleep(0.002)
         yield
     finally:
         os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    """Take a lock; return whether it is worth no waiting."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # on NFS, folders take none
-        pass
-    return True
-
-
-def _tree(weights: BinaryIO, size: int, pool: ThreadPoolExecutor) -> str:
-    """Return the digest of the digests of the chunks that the first ``size`` bytes are."""
-
-    def one(start: int) -> bytes:
-        return hashlib.sha256(os.pread(weights.fileno(), min(CHUNK_BYTES, size - start), start)).digest()
-
-    return hashlib.sha256(b"".join(pool.map(one, range(0, size, CHUNK_BYTES)))).hexdigest()
 
 
 def _sample(weights: BinaryIO) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import Protocol
 
 from omz.downloader.pool import CancelToken
 from omz.errors import DownloadError
+from omz.files import take_lock
 from omz.private import age_s, is_private, remove_dead
 from omz.regular_files import regular_descriptor
 
@@ -124,17 +124,6 @@ def keeps_off(path: Path) -> bool:
         return not take_lock(second)
     finally:
         os.close(second)
-
-
-def take_lock(descriptor: int) -> bool:
-    """Take the lock on an open file for as long as it is open; return whether nobody else has it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # no locks here, so that nobody has one
-        log.debug("no lock: %s", error)
-    return True
 
 
 def _silence_s(folder: Path) -> float:

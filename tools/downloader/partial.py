@@ -9,14 +9,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from omz.downloader.files import take_lock
 from omz.downloader.hashes import Digester, Follower
 from omz.downloader.partial_state import Origin, State
 from omz.downloader.pool import Cancelled, CancelToken
 from omz.downloader.ranges import Span, size, without
 from omz.downloader.takeover import claimable, is_free, private_path, remove_partials, resting_path, take_over
 from omz.errors import DownloadError
-from omz.files import writing
+from omz.files import take_lock, writing
 
 #: How often the state is written, and how often it is forced to the disk, in seconds.
 SAVED_S, DURABLE_S = 0.01, 10.0

@@ -19,8 +19,9 @@ from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from omz.downloader.files import keeps_off, take_lock
+from omz.downloader.files import keeps_off
 from omz.downloader.partial_state import State, held_by, is_of_this_boot, state_of
+from omz.files import take_lock
 from omz.private import STALE_S, age_s, machine
 from omz.regular_files import regular_descriptor
 

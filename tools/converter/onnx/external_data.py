@@ -20,7 +20,7 @@ from omz.converter.onnx.graph import ModelReader
 from omz.converter.onnx.tensors import ExternalData
 from omz.converter.onnx.wire import Reader
 from omz.errors import ConversionError, ParseError, located
-from omz.files import map_file
+from omz.files import check_holes, map_file
 
 #: What onnxruntime and OpenVINO understand as an address in memory, however it is spelt.
 _IN_MEMORY = "_ort_mem_addr_"
@@ -76,6 +76,7 @@ def link_all(path: Path, tensors: Sequence[ExternalData], folder: Path) -> dict[
         if name is None:
             raise ConversionError(f"{path}: has too many files with names of {length} characters")
         with opened(path, location) as descriptor:
+            check_holes(path.parent / location, ConversionError)
             size = os.fstat(descriptor).st_size
             for tensor in inside:
                 _check_range(path, tensor, size)

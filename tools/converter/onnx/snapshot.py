@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from omz.converter.onnx.graph import ModelReader
 from omz.converter.onnx.tensors import ExternalData
 from omz.converter.onnx.wire import Reader
 from omz.errors import ConversionError, ParseError, located
+from omz.files import check_holes
 from omz.private import private_folder
 from omz.regular_files import regular_descriptor
 
@@ -38,10 +39,12 @@ class Snapshot:
 
     Attributes:
         path: What OpenVINO is to read, in this process or in another; there until the snapshot ends.
-        data: The files that its tensors are in.
+        original: The bytes of the file that it was made of, likewise.
+        data: The files that its tensors are in, in the order of their names in the file.
     """
 
     path: Path
+    original: Path
     data: tuple[Path, ...] = ()
 
 
@@ -60,26 +63,35 @@ def snapshot(path: Path) -> Iterator[Snapshot]:
         copied = Path(f"/proc/{os.getpid()}/fd/{memory}")
         with located(str(path)):
             tensors = _check(memory, size)
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
         if not tensors:
-            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
-            yield Snapshot(copied)
+            yield Snapshot(copied, copied)
             return
         try:
             folder = stack.enter_context(private_folder(place_for_links(path)))
         except OSError as reason:
             raise ConversionError(f"{path}: no place for links to its weights: {reason.strerror}") from reason
         links = link_all(path, tensors, folder)
-        for tensor in tensors:
-            os.pwrite(memory, links[tensor.location], tensor.location_span[0])
-            if tensor.base_span:
-                start, end = tensor.base_span
-                os.pwrite(memory, (b"./" * (end - start))[: end - start], start)
         model = folder / "model.onnx"
         try:
             copy(memory, model)  # a file, as older releases look for the others where its link leads to
+            _relocate(model, tensors, links)
         except OSError as reason:
             raise ConversionError(f"{folder}: cannot be written to: {reason.strerror}") from reason
-        yield Snapshot(model, tuple(folder / os.fsdecode(link) for link in links.values()))
+        yield Snapshot(model, copied, tuple(folder / os.fsdecode(links[name]) for name in sorted(links)))
+
+
+def _relocate(model: Path, tensors: Sequence[ExternalData], links: Mapping[str, bytes]) -> None:
+    """Write where the links are in the place of where the files are."""
+    descriptor = regular_descriptor(model, os.O_RDWR)
+    try:
+        for tensor in tensors:
+            os.pwrite(descriptor, links[tensor.location], tensor.location_span[0])
+            if tensor.base_span:
+                start, end = tensor.base_span
+                os.pwrite(descriptor, (b"./" * (end - start))[: end - start], start)
+    finally:
+        os.close(descriptor)
 
 
 def _copy_to_memory(path: Path, memory: int) -> int:
@@ -91,6 +103,7 @@ def _copy_to_memory(path: Path, memory: int) -> int:
                 raise ParseError(
                     f"{path}: is larger than 2 GB, which no reader of ONNX takes; save weights beside it"
                 )
+            check_holes(path, ParseError)
             done = 0
             while sent := os.sendfile(memory, descriptor, done, MAX_BYTES - done):
                 done += sent
